@@ -1,0 +1,9 @@
+"""SHARED STORAGE: the one contract through which datacat touches it.
+
+What must always hold: a key appears atomically and is immutable; exactly one client wins a
+`create`; absence is never guessed from an error.
+"""
+
+from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
+
+__all__ = ["Backend", "Capabilities", "Created", "Staged", "Stat"]

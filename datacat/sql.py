@@ -1,0 +1,200 @@
+"""The one door to DuckDB: hardened connections, bulk loading, quoting.
+
+*Plan with SQL, move bytes with threads*: every operation opens a `Workspace`, an in-memory
+database with a memory limit that spills to a temporary folder, loads sets into it, and reads its
+plan out of it. No other module imports duckdb, so that no connection is opened without these
+settings: no extension is ever loaded or installed, and a path is never taken for a pattern.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from datacat.errors import Corrupt, InvalidInput, StorageFull
+
+MEMORY_LIMIT = "384MiB"
+"""DuckDB's share of the 1 GiB that one command may use; more is spilled to disk."""
+
+THREADS = 4
+"""More threads than this cost more memory than they save time on the plans we make."""
+
+FETCH_ROWS = 20_000
+"""Rows per fetch: large enough to amortise the call, small enough to stay in cache."""
+
+Connection = duckdb.DuckDBPyConnection
+Error = duckdb.Error
+Row = tuple[Any, ...]
+
+_HARDENED = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+
+
+def identifier(name: str) -> str:
+    """`name` quoted as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` quoted as a SQL string, for the statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def path_pattern(path: Path | str) -> str:
+    """`path` such that DuckDB's glob matches exactly it and nothing else.
+
+    DuckDB expands `*?[` even in bound parameters: `/x/a[b]c` would read the file in `/x/abc`.
+    """
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+
+
+def parquet(paths: Path | str | Sequence[Path | str]) -> str:
+    """A `read_parquet(...)` call over exactly these files, as SQL text."""
+    many = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    listed = ", ".join(literal(path_pattern(path)) for path in many)
+    return f"read_parquet([{listed}])"
+
+
+def open_database(path: Path, *, read_only: bool) -> Connection:
+    """Open a local DuckDB file. Never one on shared storage.
+
+    Raises `InvalidInput` when the path holds a `?`, which DuckDB takes for the start of options.
+    """
+    if "?" in str(path):
+        raise InvalidInput(
+            f"the cache folder {path.parent} has a '?' in its path",
+            kind="bad_cache_dir",
+            commands=["datacat config set cache_dir /another/folder"],
+        )
+    return duckdb.connect(str(path), read_only=read_only, config=dict(_HARDENED))
+
+
+class Workspace:
+    """An in-memory database for one operation, closed and wiped with the `with` block.
+
+    One thread at a time uses the connection: `execute`, `rows` and `load` take a lock, and `rows`
+    reads from a cursor of its own, so a caller may run other statements while it iterates.
+    """
+
+    def __init__(self, temporary: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="datacat-", dir=temporary))
+        self._lock = threading.RLock()
+        self.connection = duckdb.connect(
+            ":memory:",
+            config={
+                **_HARDENED,
+                "memory_limit": MEMORY_LIMIT,
+                "threads": str(THREADS),
+                "temp_directory": str(self._folder),
+                "preserve_insertion_order": "false",
+            },
+        )
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.connection.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def folder(self) -> Path:
+        """A private temporary folder that goes with the workspace."""
+        return self._folder
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> None:
+        """Run one statement whose result does not matter."""
+        with self._lock, _translated():
+            self.connection.execute(statement, list(parameters))
+
+    def row(self, statement: str, parameters: Sequence[object] = ()) -> Row:
+        """The single row of a query."""
+        with self._lock, _translated():
+            row = self.connection.execute(statement, list(parameters)).fetchone()
+        if row is None:
+            raise LookupError("the query gave no row")
+        return row
+
+    def all(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Every row of a query that is known to be small."""
+        with self._lock, _translated():
+            return self.connection.execute(statement, list(parameters)).fetchall()
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """The rows of a query of any length, `FETCH_ROWS` at a time."""
+        for batch in self.batches(statement, parameters, size=FETCH_ROWS):
+            yield from batch
+
+    def batches(
+        self, statement: str, parameters: Sequence[object] = (), *, size: int = FETCH_ROWS
+    ) -> Iterator[list[Row]]:
+        """The rows of a query in lists of `size`."""
+        with self._lock, _translated():
+            cursor = self.connection.cursor().execute(statement, list(parameters))
+        try:
+            while True:
+                with self._lock, _translated():
+                    batch = cursor.fetchmany(size)
+                if not batch:
+                    return
+                yield batch
+        finally:
+            cursor.close()
+
+    def load(self, table: str, rows: Iterable[Sequence[object]]) -> None:
+        """Append `rows` to `table`, in its column order: about a million rows a second."""
+        with self._lock, _translated():
+            appender = self.connection.appender(table)
+            appender.append_rows(rows)
+            appender.flush()
+
+    def write_parquet(self, query: str, target: Path, *, row_group_rows: int = 122_880) -> None:
+        """Write a query's result as Parquet (V2, zstd), in the order of the query."""
+        with self._lock, _translated():
+            self.connection.execute("set preserve_insertion_order = true")
+            self.connection.execute(
+                f"copy ({query}) to {literal(str(target))} (format parquet, parquet_version v2,"
+                f" compression zstd, row_group_size {row_group_rows})"
+            )
+            self.connection.execute("set preserve_insertion_order = false")
+
+
+class _translated:  # noqa: N801 - reads as a verb where it is used
+    """DuckDB's own failures in our words."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, duckdb.Error):
+            text = str(error)
+            if "No space left" in text or "max_temp_directory_size" in text:
+                raise StorageFull(
+                    "no space left in the temporary folder while planning",
+                    kind="temporary_full",
+                    hint="Set TMPDIR to a folder on a larger disk.",
+                ) from error
+            if isinstance(error, (duckdb.InvalidInputException, duckdb.IOException)) and (
+                "parquet" in text.lower()
+            ):
+                raise Corrupt(f"an unreadable Parquet file: {text}") from error

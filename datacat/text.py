@@ -1,0 +1,79 @@
+"""Words for people: sizes, ages, names made printable, and "did you mean"."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def human_bytes(count: int) -> str:
+    """`18.6 GB`: decimal units, as drives and clouds count."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in _UNITS[1:]:
+        value /= 1000
+        if value < 999.95 or unit == _UNITS[-1]:
+            return f"{value:.1f} {unit}"
+    raise AssertionError("unreachable")
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """`4,812 files`, `1 file`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    """`text` with control, bidirectional and zero-width characters shown as escapes.
+
+    Names and messages come from other people: they must not move the cursor, hide or reorder.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) if _is_unsafe(c) else c for c in text)
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in "\n\t\r":
+        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[character]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, or None."""
+    lowered = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None
+
+
+def human_age(then: datetime, now: datetime) -> str:
+    """`2 hours ago` up to 30 days, then the date `2026-10-03`."""
+    seconds = (now - then).total_seconds()
+    if seconds < 0 or seconds >= 30 * 86_400:
+        return "just now" if -120 < seconds < 0 else then.astimezone().strftime("%Y-%m-%d")
+    if seconds < 60:
+        return "just now"
+    if seconds < 3_600:
+        return count_of(int(seconds // 60), "minute") + " ago"
+    if seconds < 86_400:
+        return count_of(int(seconds // 3_600), "hour") + " ago"
+    days = int(seconds // 86_400)
+    if days == 1:
+        return "yesterday"
+    return f"{days} days ago" if days < 14 else f"{days // 7} weeks ago"
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-22T09:14:03Z`: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
