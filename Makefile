@@ -1,0 +1,94 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer and make:
+#
+#   make demo    the main job on real files, in a temporary store
+#   make test    every test
+#
+# Each makes its own environment in this folder. `make help` lists the rest.
+
+VENV      ?= .venv
+VENV_DEMO ?= .venv-demo
+JOBS      ?= auto
+ARGS      ?=
+
+# The first Python on the PATH that is new enough. Or say which: make test PYTHON=/path/to/python
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	echo "$$python"; break; fi; done)
+
+RUN     := $(VENV)/bin/python -m
+SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench docs clean
+
+help:
+	@echo "make demo    run the main job on real files, in a temporary store"
+	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
+	@echo "make lint    check style, types and the direction of imports"
+	@echo "make format  let ruff lay out the code"
+	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"
+	@echo "make docs    write docs/cli.md again from the commands' own help"
+	@echo "make clean   remove the environments and what the tools left"
+
+demo: $(VENV_DEMO)/.installed
+	$(VENV_DEMO)/bin/python examples/demo.py $(ARGS)
+
+test: $(VENV)/.installed-test
+	$(RUN) pytest -n $(JOBS) $(ARGS)
+
+lint: $(VENV)/.installed-test $(VENV)/.installed-lint
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) mypy --strict examples tests/docs
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.installed-lint
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: $(VENV)/.installed-test
+	$(RUN) benchmarks $(ARGS)
+
+docs: $(VENV)/.installed-test
+	$(RUN) docs.generate
+
+clean:
+	rm -rf $(VENV) $(VENV_DEMO) build dist .hypothesis .mypy_cache .ruff_cache \
+		.import_linter_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -maxdepth 1 -name '*.egg-info' -exec rm -rf {} +
+
+# A stamp is as new as the environment that it stands for; a change of pyproject.toml makes the
+# environment again up to date. `pip install --group` needs pip 25.1.
+
+$(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
+	$(RUN) pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[demo]' --group test
+	@touch $@
+
+$(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed-test
+	$(RUN) pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
+
+# The demo runs on a wheel, as a user would have it, and not on this folder.
+
+$(VENV_DEMO)/.installed: pyproject.toml $(SOURCES) | $(VENV_DEMO)/bin/python
+	$(VENV_DEMO)/bin/python -m pip install --quiet --disable-pip-version-check '.[demo]'
+	@touch $@
+
+%/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "datacat needs Python 3.11 or newer, and there is none on the PATH." >&2; \
+		echo "  Install one (Debian, Ubuntu: apt install python3 python3-venv), or name one:" >&2; \
+		echo "  make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+		exit 1; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "datacat needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make environments: its venv module is not installed." >&2; \
+		echo "  Debian, Ubuntu: apt install python3-venv" >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv $*
