@@ -10,6 +10,7 @@ Sources: BLAKE3 (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020); XXH3 (Collet,
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Protocol
 
 import xxhash
@@ -47,6 +48,17 @@ def new_hasher(algorithm: str) -> Hasher:
         kind="unknown_digest",
         hint=f"Known: {', '.join(ALGORITHMS)}.",
     )
+
+
+def digest_function(algorithm: str) -> Callable[[bytes], bytes]:
+    """`digest_of` for one algorithm without the look-up: for loops over many small files."""
+    if algorithm == "blake3":
+        from blake3 import blake3
+
+        return lambda data: blake3(data).digest()
+    if algorithm == "xxh3-128":
+        return xxhash.xxh3_128_digest
+    return lambda data: digest_of(algorithm, data)
 
 
 def digest_of(algorithm: str, data: bytes | bytearray | memoryview) -> bytes:

@@ -1,0 +1,72 @@
+"""Manifests as Parquet files: written sorted by path, read back only after they were checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datacat import sql
+from datacat.backend import Backend
+from datacat.backend.download import StoredFile, fetched
+from datacat.errors import Corrupt
+from datacat.manifest.entry import COLUMNS, DDL
+from datacat.sql import Workspace
+
+
+def write(workspace: Workspace, relation: str, target: Path) -> None:
+    """Write the entries of `relation` to `target`, sorted by path."""
+    workspace.write_parquet(
+        f"select {COLUMNS} from {sql.identifier(relation)} order by path", target
+    )
+
+
+def fetch(backend: Backend, workspace: Workspace, stored: StoredFile, folder: Path) -> Path:
+    """The local copy of a manifest, in the cache folder `folder`.
+
+    Raises `Corrupt` naming it when it is missing, damaged or holds impossible entries.
+    """
+
+    def check(path: Path) -> None:
+        check_manifest(workspace, path, stored.key)
+
+    name = stored.key.rpartition("/")[2]
+    return fetched(backend, stored, folder / name, check=check)
+
+
+def attach(workspace: Workspace, path: Path, view: str) -> None:
+    """Make `view` in `workspace` show the entries of the manifest at `path`."""
+    workspace.execute(
+        f"create or replace view {sql.identifier(view)} as"
+        f" select {COLUMNS} from {sql.parquet(path)}"
+    )
+
+
+def check_manifest(workspace: Workspace, path: Path, key: str) -> None:
+    """Raise `Corrupt` naming `key` unless the file is a manifest that could have been saved."""
+    expected = [tuple(column.split()) for column in DDL.split(",")]
+    source = sql.parquet(path)
+    try:
+        described = workspace.all(f"describe select * from {source}")
+        if [(str(row[0]), str(row[1]).lower()) for row in described] != expected:
+            raise Corrupt(f"{key} does not have the columns of a manifest", kind="manifest_damaged")
+        bad, twice = workspace.row(
+            f"""
+            select count(*) filter (coalesce(not ({_RULE}), true)), count(*) - count(distinct path)
+            from {source}
+            """
+        )
+    except sql.Error as error:
+        raise Corrupt(f"{key} cannot be read: {error}", kind="manifest_damaged") from error
+    if bad or twice:
+        raise Corrupt(f"{key} holds {bad + twice} impossible entries", kind="manifest_damaged")
+
+
+_RULE = """
+    path is not null and path <> '' and octet_length(encode(path)) <= 65536
+    and size >= 0 and mtime_ns is not null and executable is not null
+    and case kind
+        when 'file' then octet_length(digest) in (16, 32) and target is null
+        when 'symlink' then digest is null and target is not null
+        when 'dir' then digest is null and target is null
+        else false
+    end
+"""

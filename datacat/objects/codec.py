@@ -1,0 +1,73 @@
+"""How a chunk's bytes are stored: as they are (`raw`) or as one zstd frame (`zstd`).
+
+What must always hold: decoding is bounded by the size that the index states, whatever a frame
+claims about itself, and gives exactly that many bytes or `Corrupt`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Final
+
+from datacat.errors import Corrupt
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+RAW: Final = "raw"
+ZSTD: Final = "zstd"
+
+PROBE_BYTES = 16 * 1024
+"""This much is compressed first to learn whether the rest is worth it."""
+
+WORTH_IT = 0.95
+"""A frame is kept only below this share of the plain size: decoding costs time on every read."""
+
+WINDOW_LOG_MAX = 23
+"""A frame that asks for a window over 8 MiB is not ours: the memory to decode it is bounded."""
+
+_local = threading.local()
+
+
+def encode(data: bytes | memoryview, *, level: int) -> tuple[str, bytes | memoryview]:
+    """The codec and the stored bytes of `data`: compressed if that pays, else as they are."""
+    size = len(data)
+    if size > PROBE_BYTES:
+        probe = _compress(memoryview(data)[:PROBE_BYTES], level)
+        if len(probe) >= PROBE_BYTES * WORTH_IT:
+            return RAW, data
+    frame = _compress(data, level)
+    return (ZSTD, frame) if len(frame) < size * WORTH_IT else (RAW, data)
+
+
+def decode(stored: bytes | memoryview, *, codec: str, size: int) -> bytes | memoryview:
+    """The plain `size` bytes. Raises `Corrupt` when the frame holds anything else."""
+    if codec == RAW:
+        if len(stored) != size:
+            raise Corrupt(f"{len(stored)} stored bytes where {size} were expected")
+        return stored
+    if codec != ZSTD:
+        raise Corrupt(f"unknown codec '{codec[:20]}'")
+    decompressor = zstd.ZstdDecompressor(
+        options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
+    )
+    try:
+        data = decompressor.decompress(stored, max_length=size + 1)
+    except zstd.ZstdError as error:
+        raise Corrupt(f"a damaged zstd frame: {error}") from error
+    if len(data) != size or not decompressor.eof or decompressor.unused_data:
+        raise Corrupt(f"a zstd frame that does not hold the {size} bytes expected")
+    return data
+
+
+def _compress(data: bytes | memoryview, level: int) -> bytes:
+    # A compressor keeps about a megabyte of tables: one per thread and level, not one per chunk.
+    compressors = _local.__dict__.setdefault("compressors", {})
+    compressor = compressors.get(level)
+    if compressor is None:
+        compressor = compressors[level] = zstd.ZstdCompressor(level=level)
+    frame: bytes = compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)
+    return frame

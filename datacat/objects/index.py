@@ -1,0 +1,239 @@
+"""The index: where each chunk's bytes lie, and which chunks make an object.
+
+Two relations, added to by every commit as a *segment* of Parquet files:
+
+* `chunks(digest, size, container, offset, stored_size, codec, reference, checksums)`
+* `recipes(object, ordinal, chunk)`, only for objects of more than one chunk.
+
+A client keeps segments in its cache as *runs*: local files named by the first and last log
+record whose segments they merge, like the levels of a log-structured merge tree (O'Neil et al.,
+1996), so that a look-up opens a handful of files however many commits there were. Runs are
+disposable. What must always hold: a row is used only after its segment's digest was verified.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datacat import sql
+from datacat.backend import Backend
+from datacat.backend.download import StoredFile, cache_error, fetched
+from datacat.digest import new_hasher
+from datacat.errors import Corrupt
+from datacat.sql import Workspace
+
+CHUNKS_DDL = """
+    digest blob, size bigint, container varchar, "offset" bigint, stored_size bigint,
+    codec varchar, reference blob, checksums blob
+"""
+RECIPES_DDL = "object blob, ordinal bigint, chunk blob"
+
+CHUNK_COLUMNS = 'digest, size, container, "offset", stored_size, codec, reference, checksums'
+RECIPE_COLUMNS = "object, ordinal, chunk"
+
+RUNS_MAX = 12
+"""More runs than this are merged: opening a file costs a query about a millisecond."""
+
+RUN_KEPT_SECONDS = 3_600
+"""A merged run's inputs stay this long: another process may be about to open them."""
+
+_RUN = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.(chunks|recipes)\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The part of the index that the log record `seq` added: a `chunks` or `recipes` file."""
+
+    seq: int
+    relation: str
+    file: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A local file that merges every segment of one relation from `first` to `last`."""
+
+    first: int
+    last: int
+    path: Path
+
+    def holds(self, seq: int) -> bool:
+        return self.first <= seq <= self.last
+
+
+class Index:
+    """The chunk index of one store as this client sees it."""
+
+    def __init__(self, backend: Backend, folder: Path) -> None:
+        self._backend = backend
+        self._folder = folder
+
+    def attach(self, workspace: Workspace, segments: Sequence[Segment], *, merge: bool) -> None:
+        """Make the views `chunks` and `recipes` in `workspace` over (at least) `segments`.
+
+        With `merge`, `segments` must be all that the catalog has; runs are then merged when they
+        are many. Raises `Corrupt` naming the segment that is damaged or missing.
+        """
+        for relation, ddl in (("chunks", CHUNKS_DDL), ("recipes", RECIPES_DDL)):
+            wanted = sorted(
+                (s for s in segments if s.relation == relation), key=lambda segment: segment.seq
+            )
+            try:
+                runs = self._cover(workspace, wanted, relation)
+                if merge and len(runs) > RUNS_MAX:
+                    runs = self._merged(workspace, runs, relation)
+                self._view(workspace, runs, relation, ddl)
+            except OSError as error:
+                raise cache_error(error, self._folder) from error
+
+    def _view(self, workspace: Workspace, runs: list[_Run], relation: str, ddl: str) -> None:
+        columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS
+        if not runs:
+            workspace.execute(f"create table {relation} ({ddl})")
+            return
+        source = sql.parquet([run.path for run in runs])
+        workspace.execute(f"create view {relation} as select {columns} from {source}")
+
+    def _cover(self, workspace: Workspace, wanted: list[Segment], relation: str) -> list[_Run]:
+        present = self._runs(relation)
+        chosen: list[_Run] = []
+        for segment in wanted:
+            if chosen and chosen[-1].holds(segment.seq):
+                continue
+            intact = (run for run in present if run.holds(segment.seq) and _is_intact(run))
+            chosen.append(next(intact, None) or self._fetch(workspace, segment))
+        return chosen
+
+    def _runs(self, relation: str) -> list[_Run]:
+        """The runs in the cache, widest first."""
+        names = (path for path in self._folder.iterdir()) if self._folder.is_dir() else ()
+        matches = ((path, _RUN.fullmatch(path.name)) for path in names)
+        runs = [_Run(int(m[1]), int(m[2]), path) for path, m in matches if m and m[4] == relation]
+        return sorted(runs, key=lambda run: run.first - run.last)
+
+    def _fetch(self, workspace: Workspace, segment: Segment) -> _Run:
+        def check(path: Path) -> None:
+            check_segment(workspace, path, segment.relation, segment.file.key)
+
+        target = self._folder / f".{segment.seq}.{segment.relation}.download"
+        path = fetched(self._backend, segment.file, target, check=check)
+        return self._named(path, segment.seq, segment.seq, segment.relation)
+
+    def _merged(self, workspace: Workspace, runs: list[_Run], relation: str) -> list[_Run]:
+        """Fewer runs: the newest ones, as long as they are not much larger than their sum."""
+        sizes = [run.path.stat().st_size for run in runs]
+        start = len(runs) - 1
+        total = sizes[start]
+        while start > 0 and (len(runs) - start < RUNS_MAX // 2 or sizes[start - 1] <= 2 * total):
+            start -= 1
+            total += sizes[start]
+        inputs = runs[start:]
+        columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS
+        order = "digest" if relation == "chunks" else "object, ordinal"
+        first, last = inputs[0].first, max(run.last for run in inputs)
+        target = self._folder / f".{first}-{last}.{relation}.merging-{workspace.folder.name}"
+        source = sql.parquet([run.path for run in inputs])
+        workspace.write_parquet(f"select {columns} from {source} order by {order}", target)
+        merged = self._named(target, first, last, relation)
+        self._sweep(relation)
+        return [*runs[:start], merged]
+
+    def _sweep(self, relation: str) -> None:
+        """Remove runs that a wider one has replaced for long enough that nobody reads them."""
+        runs = self._runs(relation)
+        for wide in runs:
+            if time.time() - wide.path.stat().st_mtime > RUN_KEPT_SECONDS:
+                for run in runs:
+                    if run is not wide and wide.first <= run.first and run.last <= wide.last:
+                        run.path.unlink(missing_ok=True)
+
+    def _named(self, path: Path, first: int, last: int, relation: str) -> _Run:
+        name = f"{first}-{last}-{_fingerprint(path)}.{relation}.parquet"
+        return _Run(first, last, path.replace(path.with_name(name)))
+
+
+def write_segment(workspace: Workspace, relation: str, target: Path) -> None:
+    """Write the table `new_chunks` or `new_recipes` of `workspace` as a segment file."""
+    columns, order = (
+        (CHUNK_COLUMNS, "digest") if relation == "chunks" else (RECIPE_COLUMNS, "object, ordinal")
+    )
+    workspace.write_parquet(
+        f"select {columns} from {sql.identifier('new_' + relation)} order by {order}", target
+    )
+
+
+def check_segment(workspace: Workspace, path: Path, relation: str, key: str) -> None:
+    """Raise `Corrupt` naming `key` unless the file has the columns and plausible values."""
+    ddl = CHUNKS_DDL if relation == "chunks" else RECIPES_DDL
+    expected = [tuple(column.split()) for column in ddl.replace('"', "").split(",")]
+    try:
+        described = workspace.all(f"describe select * from {sql.parquet(path)}")
+        found = [(str(row[0]), str(row[1]).lower()) for row in described]
+        if found != expected:
+            raise Corrupt(f"{key} does not have the columns of a segment", kind="segment_damaged")
+        rule = _CHUNK_RULE if relation == "chunks" else "ordinal >= 0"
+        (bad,) = workspace.row(
+            f"select count(*) from {sql.parquet(path)} where coalesce(not ({rule}), true)"
+        )
+    except sql.Error as error:
+        raise Corrupt(f"{key} cannot be read: {error}", kind="segment_damaged") from error
+    if bad:
+        raise Corrupt(f"{key} holds {bad} impossible rows", kind="segment_damaged")
+
+
+_CHUNK_RULE = """
+    size >= 0 and "offset" >= 0 and stored_size >= 0
+    and octet_length(digest) in (16, 32)
+    and octet_length(checksums) = 8 * ((stored_size + 1048575) // 1048576)
+    and regexp_full_match(container, '(whole|packs)/[0-9a-f]{2}/[0-9a-f-]+(\\.pack)?')
+    and codec in ('raw', 'zstd')
+"""
+
+
+def _fingerprint(path: Path) -> str:
+    hasher = new_hasher("xxh3-128")
+    try:
+        with path.open("rb") as file:
+            while data := file.read(4 * 1024 * 1024):
+                hasher.update(data)
+    except FileNotFoundError:
+        return ""
+    return hasher.hexdigest()[:16]
+
+
+def _is_intact(run: _Run) -> bool:
+    if run.path.name.split("-")[2].partition(".")[0] == _fingerprint(run.path):
+        return True
+    run.path.unlink(missing_ok=True)
+    return False
+
+
+def prepare(workspace: Workspace, barred: Sequence[str]) -> None:
+    """Make the views `usable` and `objects` over the attached `chunks` and `recipes`.
+
+    `usable`: chunks whose container was not condemned (`barred`). `objects(digest, size)`: all
+    content that can be read back, so that need not be stored again.
+    """
+    workspace.execute("create table barred (container varchar)")
+    workspace.load("barred", ((name,) for name in barred))
+    workspace.execute(
+        """
+        create view usable as
+        select * from chunks c
+        where not exists (select 1 from barred b where b.container = c.container)
+        """
+    )
+    workspace.execute(
+        """
+        create view objects as
+        select distinct digest, size from usable
+        union
+        select r.object, sum(c.size)::bigint
+        from recipes r left join (select distinct digest, size from usable) c on c.digest = r.chunk
+        group by r.object having count(*) = count(c.digest)
+        """
+    )

@@ -1,0 +1,179 @@
+"""A pack: many chunks in one container, with a footer that says what it holds.
+
+Layout (all integers little-endian; normative text in `docs/format.md`):
+
+    header    magic "DCATPACK", u16 format, u16 digest size, u32 zero          16 bytes
+    frames    the stored bytes of each chunk, back to back
+    entries   one per frame, fixed size
+    trailer   u64 offset of the entries, u32 count, u32 zero,
+              u64 XXH3-64 of header + entries + the 16 trailer bytes before it,
+              magic "DCATPEND"                                                 32 bytes
+
+The footer repeats what the index knows, so that the index can be rebuilt from the packs alone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from datacat.backend import Backend, Staged
+from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, checksum
+from datacat.errors import Corrupt
+from datacat.objects.codec import RAW, ZSTD
+
+MAGIC = b"DCATPACK"
+END_MAGIC = b"DCATPEND"
+PACK_FORMAT = 1
+WRITE_BYTES = 4 * 1024 * 1024
+"""Frames are gathered to writes of this size."""
+
+FRAME_BYTES_MAX = BLOCK_BYTES
+"""A frame has one checksum, so it never exceeds one checksum block."""
+
+_HEADER = struct.Struct("<8sHHI")
+_TRAILER = struct.Struct("<QII")
+_TRAILER_BYTES = _TRAILER.size + CHECKSUM_BYTES + len(END_MAGIC)
+_CODEC_NUMBER = {RAW: 0, ZSTD: 1}
+_CODEC_NAME = {number: name for name, number in _CODEC_NUMBER.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PackEntry:
+    """One frame: `stored_size` bytes at `offset` hold the `size` bytes of the chunk `digest`."""
+
+    digest: bytes
+    offset: int
+    stored_size: int
+    size: int
+    codec: str
+    checksum: bytes
+    reference: bytes | None = None
+
+
+def _entry_struct(digest_bytes: int) -> struct.Struct:
+    # digest, offset, stored size, size, codec, has reference, zero, checksum, reference
+    return struct.Struct(f"<{digest_bytes}sQIIBBH{CHECKSUM_BYTES}s{digest_bytes}s")
+
+
+class PackWriter:
+    """Fills one pack. Not thread-safe: a pack belongs to one worker at a time."""
+
+    def __init__(self, backend: Backend, key: str, *, digest_bytes: int) -> None:
+        self.key = key
+        self.entries: list[PackEntry] = []
+        self._digest_bytes = digest_bytes
+        self._staged: Staged = backend.stage()
+        self._header = _HEADER.pack(MAGIC, PACK_FORMAT, digest_bytes, 0)
+        self._pending: list[bytes | memoryview] = [self._header]
+        self._pending_bytes = len(self._header)
+        self.size_bytes = len(self._header)
+
+    def append(
+        self, digest: bytes, frame: bytes | memoryview, *, size: int, codec: str
+    ) -> PackEntry:
+        """Add a frame; the entry says where it will lie."""
+        length = len(frame)
+        entry = PackEntry(digest, self.size_bytes, length, size, codec, checksum(frame))
+        self.entries.append(entry)
+        self._pending.append(frame)
+        self._pending_bytes += length
+        self.size_bytes += length
+        if self._pending_bytes >= WRITE_BYTES:
+            self._flush()
+        return entry
+
+    def finish(self) -> None:
+        """Write the footer and publish the pack under its key."""
+        entry_struct = _entry_struct(self._digest_bytes)
+        nothing = bytes(self._digest_bytes)
+        entries = b"".join(
+            entry_struct.pack(
+                e.digest,
+                e.offset,
+                e.stored_size,
+                e.size,
+                _CODEC_NUMBER[e.codec],
+                e.reference is not None,
+                0,
+                e.checksum,
+                e.reference or nothing,
+            )
+            for e in self.entries
+        )
+        trailer = _TRAILER.pack(self.size_bytes, len(self.entries), 0)
+        check = checksum(self._header + entries + trailer)
+        self._pending += [entries, trailer, check, END_MAGIC]
+        self._flush()
+        # INV order: the pack is published before anything that names it.
+        self._staged.publish(self.key)
+
+    def discard(self) -> None:
+        """Give up a pack that was not finished; nothing was visible."""
+        self._staged.discard()
+
+    def _flush(self) -> None:
+        data = memoryview(b"".join(self._pending))
+        written = self.size_bytes - len(data)
+        while data:
+            data = data[os.write(self._staged.fd, data) :]
+        self._staged.start_writeback(max(written, 0), self._pending_bytes)
+        self._pending = []
+        self._pending_bytes = 0
+
+
+def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntry]:
+    """The entries of the pack `key` of `size_bytes`, verified.
+
+    Raises `Corrupt` naming the pack when its footer is cut, flipped or states nonsense, and
+    `StorageMissing` when it is not there.
+    """
+    fixed = _HEADER.size + _TRAILER_BYTES
+    if size_bytes < fixed:
+        raise _damaged(key, "it is too short")
+    header = backend.read_range(key, 0, _HEADER.size)
+    tail = backend.read_range(key, size_bytes - _TRAILER_BYTES, _TRAILER_BYTES)
+    if len(header) != _HEADER.size or len(tail) != _TRAILER_BYTES:
+        raise _damaged(key, "it is cut off")
+    magic, pack_format, digest_bytes, _ = _HEADER.unpack(header)
+    if magic != MAGIC or tail[-len(END_MAGIC) :] != END_MAGIC:
+        raise _damaged(key, "it is not a pack")
+    if pack_format != PACK_FORMAT or digest_bytes not in (16, 32):
+        raise _damaged(key, f"its format {pack_format} is unknown")
+    start, count, _ = _TRAILER.unpack_from(tail)
+    entry_struct = _entry_struct(digest_bytes)
+    # The stated numbers are believed only when they add up to the size of the file.
+    if start + count * entry_struct.size + _TRAILER_BYTES != size_bytes:
+        raise _damaged(key, "its footer does not fit its size")
+    entries = backend.read_range(key, start, count * entry_struct.size)
+    stated = tail[_TRAILER.size : _TRAILER.size + CHECKSUM_BYTES]
+    if checksum(header + entries + tail[: _TRAILER.size]) != stated:
+        raise _damaged(key, "its footer fails its checksum")
+    return _parsed(key, entry_struct.iter_unpack(entries), start)
+
+
+def _parsed(key: str, rows: Iterable[tuple[Any, ...]], start: int) -> list[PackEntry]:
+    parsed: list[PackEntry] = []
+    for row in rows:
+        digest, offset, stored_size, size, codec, has_reference, _, check, reference = row
+        if codec not in _CODEC_NAME or offset + stored_size > start:
+            raise _damaged(key, "an entry points outside of it")
+        parsed.append(
+            PackEntry(
+                digest,
+                offset,
+                stored_size,
+                size,
+                _CODEC_NAME[codec],
+                check,
+                reference if has_reference else None,
+            )
+        )
+    return parsed
+
+
+def _damaged(key: str, why: str) -> Corrupt:
+    return Corrupt(f"the pack {key} is damaged: {why}", kind="pack_damaged")

@@ -1,0 +1,409 @@
+"""Ingest: read the files of a tree, store what is new, and say what every file's digest is.
+
+The plan is SQL over the workspace's `tree` and the index; the work is cut into batches of files
+that fit in memory and single large files, run on an executor. Content is *claimed* before it is
+stored, so that each piece is stored once however often it occurs, and looked up only in the
+catalog's index, never by asking shared storage.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datacat import layout
+from datacat.backend import Backend, Staged
+from datacat.digest import BLOCK_BYTES, DIGEST_BYTES, checksums, digest_function, new_hasher
+from datacat.errors import Failed
+from datacat.model import Parameters
+from datacat.objects.codec import encode
+from datacat.objects.index import CHUNKS_DDL
+from datacat.objects.pack import PackWriter
+from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
+from datacat.sql import Workspace
+from datacat.transfer.executor import run_bounded
+from datacat.transfer.following import LOOK_BYTES, copy_and_look, look_through, write_full
+from datacat.transfer.journal import ChunkRow, Journal, pack_rows, whole_row
+from datacat.transfer.reading import (
+    ATTEMPTS,
+    ChangedWhileReadingError,
+    ReadState,
+    SourceFile,
+    changed,
+    opened,
+    read_stable,
+    state_of,
+    unchanged,
+)
+
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+"""Files up to this size are read once, as a whole; larger ones are copied by the kernel."""
+
+BATCH_BYTES = 16 * 1024 * 1024
+BATCH_FILES = 4096
+"""One batch: enough work to make the look-up of its digests cheap, small enough to hold."""
+
+assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
+
+HashedRow = tuple[str, int, bool, int, int, int, bytes, int]
+"""path, size, executable, mtime_ns, ctime_ns, inode, digest, hashed_ns."""
+
+TREE_DDL = """
+    path varchar, kind varchar, size bigint, executable boolean, mtime_ns bigint,
+    ctime_ns bigint, inode ubigint, device ubigint, target varchar, linked_to varchar,
+    digest blob, hashed_ns bigint
+"""
+
+
+@dataclass
+class _Done:
+    """What one task did. `grown` are files that were too large for memory when opened."""
+
+    hashed: list[HashedRow] = field(default_factory=list)
+    rows: list[ChunkRow] = field(default_factory=list)
+    grown: list[SourceFile] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+
+
+class _Claims:
+    """Which content is already stored, or being stored by this session."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+
+    def take(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of `digests` that nobody has stored: the caller must store them."""
+        with self._lock:
+            new = self._workspace.all(
+                """
+                insert into known
+                select distinct d from unnest($1::blob[]) claimed(d)
+                where not exists (select 1 from known k where k.digest = d)
+                returning digest
+                """,
+                [list(digests)],
+            )
+        return {row[0] for row in new}
+
+
+class _Packs:
+    """Packs being filled: each worker borrows one at a time, full ones are published."""
+
+    def __init__(
+        self, backend: Backend, parameters: Parameters, session: str, journal: Journal
+    ) -> None:
+        self._backend = backend
+        self._parameters = parameters
+        self._session = session
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._idle: list[PackWriter] = []
+        self._open: list[PackWriter] = []
+        self._count = 0
+
+    def borrow(self) -> PackWriter:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            number, self._count = self._count, self._count + 1
+        writer = PackWriter(
+            self._backend,
+            layout.pack(self._session, number),
+            digest_bytes=DIGEST_BYTES[self._parameters.digest],
+        )
+        with self._lock:
+            self._open.append(writer)
+        return writer
+
+    def give_back(self, writer: PackWriter) -> None:
+        if writer.size_bytes < self._parameters.pack_bytes:
+            with self._lock:
+                self._idle.append(writer)
+        else:
+            self._finish(writer)
+
+    def finish(self) -> None:
+        """Publish every pack that is still open."""
+        for writer in self._idle:
+            self._finish(writer)
+        self._idle = []
+
+    def discard(self) -> None:
+        """Give up the packs that were not published; nobody has seen them."""
+        for writer in self._open:
+            writer.discard()
+
+    def _finish(self, writer: PackWriter) -> None:
+        writer.finish()
+        self._journal.pack(writer.key, writer.size_bytes)
+        with self._lock:
+            self._open.remove(writer)
+
+
+class Ingest:
+    """One session's reading and storing of the files below `root`."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        workspace: Workspace,
+        parameters: Parameters,
+        session: str,
+        root: Path,
+        journal: Journal,
+        listener: Listener,
+        stop: StopSignal,
+    ) -> None:
+        self._backend = backend
+        self._workspace = workspace
+        self._parameters = parameters
+        self._session = session
+        self._root = str(root)
+        self._journal = journal
+        self._listener = listener
+        self._stop = stop
+        self._digest = digest_function(parameters.digest)
+        self._claims = _Claims(workspace)
+        self._packs = _Packs(backend, parameters, session, journal)
+
+    def run(self, executor: Executor, *, jobs: int, adopted: Sequence[ChunkRow]) -> None:
+        """Give every file of the workspace's table `tree` its digest, and store what is new.
+
+        Needs the view `objects`. Leaves `new_chunks`: the index rows that this commit adds.
+        Everything it published is durable when it returns. Raises `Failed` naming the file that
+        cannot be read or keeps changing, and `StorageError` when the store cannot be written.
+        """
+        self._plan(adopted)
+        files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
+        self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
+        try:
+            self._work(executor, jobs, files)
+        except BaseException:
+            self._packs.discard()
+            raise
+        finally:
+            self._note_digests()
+        self._packs.finish()
+        # INV order: all content is durable before the segment that names it is written.
+        self._backend.sync()
+        self._listener(Finished("Reading"))
+
+    def _plan(self, adopted: Sequence[ChunkRow]) -> None:
+        run = self._workspace.execute
+        run(f"create table new_chunks ({CHUNKS_DDL})")
+        self._workspace.load("new_chunks", adopted)
+        run(
+            """
+            create table hashed (
+                path varchar, size bigint, executable boolean, mtime_ns bigint, ctime_ns bigint,
+                inode ubigint, digest blob, hashed_ns bigint
+            )
+            """
+        )
+        run(
+            """
+            create table known as
+            select distinct digest from (
+                select digest from objects where size in (select size from tree)
+                union all
+                select digest from new_chunks
+            )
+            """
+        )
+        # An empty file has no bytes to store; a digest that is known from the stat cache need not
+        # be computed again when its content is in the store. `alike`: content of this size is in
+        # the store or occurs twice here, so the file is hashed before it is copied.
+        run(
+            """
+            create table to_read as
+            select path, size, linked_to is not null as linked,
+                   count(*) over (partition by size) > 1
+                   or size in (select size from objects)
+                   or size in (select size from new_chunks) as alike
+            from tree t
+            where kind = 'file'
+              and (digest is null
+                   or (size > 0 and not exists (select 1 from known k where k.digest = t.digest)))
+            """
+        )
+
+    def _work(self, executor: Executor, jobs: int, files_total: int) -> None:
+        try:
+            grown = self._run_tasks(executor, jobs, self._tasks())
+            # What grew past the limit meanwhile is read again as a large file.
+            self._run_tasks(executor, jobs, ((True, source) for source in grown))
+        except Failed as error:
+            if error.kind != "unreadable":
+                raise
+            raise Failed(
+                f"{error.message} (1 of {files_total:,}). Nothing was saved.", kind=error.kind
+            ) from error
+
+    def _run_tasks(self, executor: Executor, jobs: int, tasks: Iterator[_Task]) -> list[SourceFile]:
+        grown: list[SourceFile] = []
+        for done in run_bounded(executor, self._do, tasks, jobs=jobs, stop=self._stop):
+            self._workspace.load("hashed", done.hashed)
+            self._workspace.load("new_chunks", done.rows)
+            grown += done.grown
+            if done.files:
+                self._listener(Advanced(done.files, done.bytes))
+        return grown
+
+    def _tasks(self) -> Iterator[_Task]:
+        """Large files first, so that the last task to end is a short one."""
+        large = f"from to_read where size > {IN_MEMORY_BYTES} order by size desc, path"
+        for path, size, linked, alike in self._workspace.rows(
+            f"select path, size, linked, alike {large}"
+        ):
+            yield alike, SourceFile(path, size, linked)
+        batch: list[SourceFile] = []
+        batch_bytes = 0
+        for path, size, linked in self._workspace.rows(
+            f"select path, size, linked from to_read where size <= {IN_MEMORY_BYTES} order by path"
+        ):
+            if batch and (batch_bytes + size > BATCH_BYTES or len(batch) >= BATCH_FILES):
+                yield batch
+                batch, batch_bytes = [], 0
+            batch.append(SourceFile(path, size, linked))
+            batch_bytes += size
+        if batch:
+            yield batch
+
+    def _do(self, task: _Task) -> _Done:
+        self._stop.check()
+        if isinstance(task, list):
+            return self._store_batch(task)
+        alike, source = task
+        for _ in range(ATTEMPTS):
+            try:
+                return self._store_large(source, hash_first=alike)
+            except ChangedWhileReadingError:
+                continue
+        raise changed(source.path)
+
+    def _store_batch(self, batch: list[SourceFile]) -> _Done:
+        done = _Done(files=len(batch))
+        contents: dict[bytes, bytes] = {}
+        for source in batch:
+            data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+            if data is None:
+                done.grown.append(source)
+                done.files -= 1
+                continue
+            digest = self._digest(data)
+            if data:
+                contents.setdefault(digest, data)
+            done.hashed.append(_hashed(source.path, state, digest))
+            done.bytes += len(data)
+        self._stop.check()
+        new = self._claims.take(list(contents)) if contents else set()
+        small = self._parameters.small_bytes
+        self._store_small([(d, contents[d]) for d in new if len(contents[d]) < small], done)
+        for digest in new:
+            if len(contents[digest]) >= small:
+                done.rows.append(self._store_whole(digest, contents[digest]))
+        return done
+
+    def _store_small(self, contents: list[tuple[bytes, bytes]], done: _Done) -> None:
+        if not contents:
+            return
+        level = self._parameters.zstd_level
+        pack = self._packs.borrow()
+        first = len(pack.entries)
+        for digest, data in contents:
+            codec, frame = encode(data, level=level)
+            pack.append(digest, frame, size=len(data), codec=codec)
+        done.rows += pack_rows(pack.key, pack.entries[first:])
+        self._packs.give_back(pack)
+
+    def _store_whole(self, digest: bytes, data: bytes) -> ChunkRow:
+        sums = checksums(data)
+        with self._backend.stage() as staged:
+            write_full(staged.fd, data, 0)
+            return self._published(staged, digest, len(data), sums)
+
+    def _published(self, staged: Staged, digest: bytes, size: int, sums: bytes) -> ChunkRow:
+        key = layout.whole(digest.hex(), self._session)
+        staged.publish(key)
+        self._journal.whole(key, digest, size, sums)
+        return whole_row(key, digest, size, sums)
+
+    def _store_large(self, source: SourceFile, *, hash_first: bool) -> _Done:
+        """Copy a file into the store and hash it where it arrived (INV stored = hashed).
+
+        With `hash_first` the source is read before, because its content may be stored already.
+        """
+        with opened(self._root, source) as fd:
+            before = os.fstat(fd)
+            state = state_of(before)
+            claimed: bytes | None = None
+            if hash_first:
+                hasher = new_hasher(self._parameters.digest)
+                look_through(fd, look=hasher.update, stop=self._stop)
+                if not unchanged(before, os.fstat(fd)):
+                    raise ChangedWhileReadingError
+                claimed = hasher.digest()
+                if not self._claims.take([claimed]):
+                    self._listener(Advanced(0, state.size))
+                    return _Done([_hashed(source.path, state, claimed)], files=1)
+            with self._backend.stage() as staged:
+                digest, sums, size = self._copy(fd, staged)
+                stable = size == state.size and unchanged(before, os.fstat(fd))
+                if not stable or claimed not in (None, digest):
+                    if claimed is not None:
+                        # Others may count on the content that was claimed: the add must end here.
+                        raise changed(source.path)
+                    raise ChangedWhileReadingError
+                done = _Done([_hashed(source.path, state, digest)], files=1)
+                if claimed is not None or self._claims.take([digest]):
+                    done.rows.append(self._published(staged, digest, size, sums))
+                return done
+
+    def _copy(self, fd: int, staged: Staged) -> tuple[bytes, bytes, int]:
+        hasher = new_hasher(self._parameters.digest)
+        sums: list[bytes] = []
+
+        def look(view: memoryview) -> None:
+            hasher.update(view)
+            sums.append(checksums(view))
+
+        def copied(offset: int, length: int) -> None:
+            staged.start_writeback(offset, length)
+            self._listener(Advanced(0, length))
+
+        size = copy_and_look(fd, staged.fd, look=look, copied=copied, stop=self._stop)
+        return hasher.digest(), b"".join(sums), size
+
+    def _note_digests(self) -> None:
+        """Put what was read into `tree`, also after a failure: the stat cache keeps it."""
+        self._workspace.execute(
+            """
+            update tree set size = h.size, executable = h.executable, mtime_ns = h.mtime_ns,
+                ctime_ns = h.ctime_ns, inode = h.inode, digest = h.digest, hashed_ns = h.hashed_ns
+            from hashed h where h.path = tree.path
+            """
+        )
+
+
+_Task = list[SourceFile] | tuple[bool, SourceFile]
+
+
+def _hashed(path: str, state: ReadState, digest: bytes) -> HashedRow:
+    return (
+        path,
+        state.size,
+        state.executable,
+        state.mtime_ns,
+        state.ctime_ns,
+        state.inode,
+        digest,
+        time.time_ns(),
+    )

@@ -1,0 +1,131 @@
+"""Read source files so that a change during the read is noticed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datacat.errors import Failed
+from datacat.text import printable
+
+ATTEMPTS = 3
+"""A file that changes while it is read is read again this often in all."""
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+class ChangedWhileReadingError(Exception):
+    """The bytes that were read may belong to two states of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read: its path relative to the tree, its size when it was listed.
+
+    `linked`: a symbolic link into the store, which is read through.
+    """
+
+    path: str
+    size_bytes: int
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """What a file was when its content was read."""
+
+    size: int
+    executable: bool
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@contextlib.contextmanager
+def opened(root: str, source: SourceFile) -> Iterator[int]:
+    """An open descriptor of a regular file below `root`, never through a link at its end.
+
+    Raises `Failed` when it vanished, may not be read, or is no regular file any more.
+    """
+    flags = _FLAGS if source.linked else _FLAGS | _NO_FOLLOW
+    try:
+        fd = os.open(os.path.join(root, source.path), flags)
+    except OSError as error:
+        raise unreadable(source.path, error) from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise Failed(
+                f"{printable(source.path)} is not a regular file any more", kind="file_changed"
+            )
+        yield fd
+    except OSError as error:
+        if isinstance(error, Failed) or hasattr(error, "kind"):
+            raise
+        raise unreadable(source.path, error) from error
+    finally:
+        os.close(fd)
+
+
+def read_stable(root: str, source: SourceFile, *, limit: int) -> tuple[bytes | None, ReadState]:
+    """All bytes of a file and what it was meanwhile; None when it has grown beyond `limit`."""
+    for _ in range(ATTEMPTS):
+        with opened(root, source) as fd:
+            before = os.fstat(fd)
+            if before.st_size > limit:
+                return None, state_of(before)
+            data = _read_all(fd, before.st_size)
+            if len(data) == before.st_size and unchanged(before, os.fstat(fd)):
+                return data, state_of(before)
+    raise changed(source.path)
+
+
+def _read_all(fd: int, size: int) -> bytes:
+    # One byte more than expected: a file that grew is noticed without another call.
+    data = os.read(fd, size + 1)
+    if len(data) >= size:
+        return data
+    parts = [data]
+    while data and sum(map(len, parts)) < size:
+        data = os.read(fd, size)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    return (
+        before.st_mtime_ns == after.st_mtime_ns
+        and before.st_size == after.st_size
+        and before.st_ctime_ns == after.st_ctime_ns
+    )
+
+
+def state_of(status: os.stat_result) -> ReadState:
+    return ReadState(
+        status.st_size,
+        bool(status.st_mode & 0o100),
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    )
+
+
+def changed(path: str) -> Failed:
+    return Failed(
+        f"{printable(path)} changed while it was being read. Nothing was saved.",
+        kind="file_changed",
+        hint="Wait until nothing writes to the folder, then run the same command again.",
+    )
+
+
+def unreadable(path: str, error: OSError) -> Failed:
+    if isinstance(error, FileNotFoundError):
+        return Failed(
+            f"{printable(path)} vanished while the folder was being read. Nothing was saved.",
+            kind="file_vanished",
+        )
+    reason = (error.strerror or str(error)).lower()
+    return Failed(f"cannot read {printable(path)}: {reason}", kind="unreadable")
