@@ -5,5 +5,15 @@ What must always hold: a key appears atomically and is immutable; exactly one cl
 """
 
 from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
+from datacat.backend.open import open_backend
+from datacat.backend.system_calls import start_writeback
 
-__all__ = ["Backend", "Capabilities", "Created", "Staged", "Stat"]
+__all__ = [
+    "Backend",
+    "Capabilities",
+    "Created",
+    "Staged",
+    "Stat",
+    "open_backend",
+    "start_writeback",
+]
