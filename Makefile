@@ -41,7 +41,7 @@ lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) mypy --strict examples tests/docs
+	MYPYPATH=examples $(RUN) mypy --strict --explicit-package-bases examples tests/docs
 	$(VENV)/bin/lint-imports
 
 format: $(VENV)/.installed-lint
