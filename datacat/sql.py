@@ -79,6 +79,46 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
     return duckdb.connect(str(path), read_only=read_only, config=dict(_HARDENED))
 
 
+def create_database(path: Path) -> None:
+    """Make an empty local DuckDB file in the storage format that DuckDB 1.2 and later read."""
+    connection = duckdb.connect(":memory:", config=dict(_HARDENED))
+    try:
+        connection.execute(f"attach {literal(str(path))} as made (storage_version 'v1.2.0')")
+        connection.execute("detach made")
+    finally:
+        connection.close()
+
+
+def append(connection: Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+    """Append `rows` to `table`, in its column order: about a million rows a second."""
+    appender = connection.appender(table)
+    appender.append_rows(rows)
+    appender.flush()
+
+
+def update(
+    connection: Connection,
+    table: str,
+    rows: Iterable[Sequence[object]],
+    *,
+    columns: Sequence[str],
+    key: Sequence[str],
+) -> None:
+    """Set `columns` (which include `key`) of the rows that have the same key."""
+    appender = connection.appender(table, columns=list(columns), action="update", key=list(key))
+    appender.append_rows(rows)
+    appender.flush()
+
+
+def delete(
+    connection: Connection, table: str, keys: Iterable[Sequence[object]], *, key: Sequence[str]
+) -> None:
+    """Remove the rows of `table` whose `key` columns are among `keys`."""
+    appender = connection.appender(table, action="delete", key=list(key))
+    appender.append_rows(keys)
+    appender.flush()
+
+
 class Workspace:
     """An in-memory database for one operation, closed and wiped with the `with` block.
 

@@ -1,0 +1,32 @@
+-- One row is one version of a dataset, also when it is in the trash (`trashed_seq` is not null).
+-- Try: select number, message from fold.versions where trashed_seq is null;
+create table fold.versions (
+    dataset_id bigint,
+    number bigint,
+    seq bigint,
+    tree varchar,
+    session varchar,
+    manifest_key varchar,
+    manifest_size bigint,
+    manifest_digest varchar,
+    files bigint,
+    bytes bigint,
+    new_bytes bigint,
+    stored_bytes bigint,
+    added bigint,
+    modified bigint,
+    removed bigint,
+    author varchar,
+    host varchar,
+    created_at timestamp,
+    base_number bigint,
+    code_repo varchar,
+    code_commit varchar,
+    code_dirty boolean,
+    segments bigint[],
+    message varchar,
+    trashed_seq bigint,
+    trashed_at timestamp,
+    trashed_by varchar,
+    trash_reason varchar
+);

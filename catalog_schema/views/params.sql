@@ -1,0 +1,14 @@
+-- One row is one parameter of one version; `value` is its JSON, `as_number` its number if it is one.
+-- Try: select ref, as_number from params where key = 'lr' order by as_number desc;
+create view main.params as
+select
+    d.name || '@v' || p.number as ref,
+    d.name as name,
+    p.number as version,
+    p.key as key,
+    p.value as value,
+    p.as_number as as_number
+from fold.params p
+join fold.versions v on v.dataset_id = p.dataset_id and v.number = p.number
+join fold.datasets d on d.id = p.dataset_id
+where v.trashed_seq is null;

@@ -1,0 +1,319 @@
+"""The local catalog: the fold of the log in a DuckDB file, one per head.
+
+`<cache>/<store id>/catalog-<seq>.duckdb` is the fold of the records 1..seq. A file is complete
+before it gets its name and is never changed afterwards; `sync` copies the newest, applies what is
+new and gives the copy its own name. So any number of processes share the folder, no two share a
+writable file, and every file may be deleted at any time: the log is the truth.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from datacat import sql
+from datacat.catalog import schema, tables
+from datacat.catalog.fold import Applied, Fold
+from datacat.catalog.log import DEADLINE_SECONDS, Entry, Log
+from datacat.catalog.record import Record, Void, encode
+from datacat.errors import Conflict, Corrupt, StorageDenied, StorageError, StorageFull
+
+BATCH_RECORDS = 20_000
+"""Records folded between two bulk loads: bounds the memory of a cold start to some 100 MiB."""
+
+KEPT_FILES = 2
+"""The newest catalog, and the one before it: another process may be just about to open that."""
+
+STALE_SECONDS = 3_600
+"""A temporary older than this was left by a process that died."""
+
+_ATTEMPTS = 5
+_NAME = re.compile(r"catalog-(\d{1,19})\.duckdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The catalog up to record `seq`, open read-only. What others save later is not in it."""
+
+    seq: int
+    digest: str
+    path: Path
+    connection: sql.Connection
+
+    def fold(self) -> Fold:
+        """A fold in memory over this snapshot, for the records that follow."""
+        return Fold(tables.StoredRows(self.connection.cursor()))
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A record that was appended, and the effect it had."""
+
+    entry: Entry
+    applied: Applied
+
+
+class Catalog:
+    """One store's catalog on this machine. Safe from many threads and many processes."""
+
+    def __init__(self, log: Log, cache_dir: Path, store_id: str) -> None:
+        self.log = log
+        self.folder = cache_dir / store_id
+        self._store_id = store_id
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+
+    # Reading
+
+    def sync(self) -> Snapshot:
+        """The catalog up to the head of the log. Without news it costs one read of the store.
+
+        Raises `Corrupt` naming the record that is damaged or missing, `FormatTooNew`,
+        `StorageFull` and `StorageDenied` naming the cache folder.
+        """
+        with self._lock, self._cache_failures():
+            for _ in range(_ATTEMPTS):
+                base = self._snapshot or self._newest()
+                try:
+                    self._snapshot = self._advanced(base)
+                    return self._snapshot
+                except sql.Error as error:
+                    _refuse_full(error, self.folder)
+                    # The cached file is damaged, or another process removed it: do without it.
+                    self._snapshot = None
+                    if base is None:
+                        raise
+                    self._discard(base.path)
+            raise StorageError(f"the cache folder {self.folder} keeps changing", kind="cache_busy")
+
+    def close(self) -> None:
+        """Let go of the local file; snapshots that were handed out stay open."""
+        with self._lock:
+            self._snapshot = None
+
+    def _advanced(self, base: Snapshot | None) -> Snapshot:
+        seq, digest = (base.seq, base.digest) if base else (0, self.log.genesis_digest)
+        entries = self.log.read_from(seq, digest)
+        try:
+            first = next(entries, None)
+            if base is not None and first is None:
+                return base
+            news = entries if first is None else itertools.chain([first], entries)
+            return self._built(base, news)
+        except Corrupt as error:
+            if base is not None and error.kind == "log_altered" and error.hint is None:
+                error.hint = (
+                    "If the store was restored from a backup, remove this machine's copy of its"
+                    f" catalog: {self.folder}"
+                )
+            raise
+
+    def _built(self, base: Snapshot | None, news: Iterator[Entry]) -> Snapshot:
+        """A new file: a copy of the base, or an empty one, with the news folded in."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.duckdb"
+        try:
+            if base is None:
+                sql.create_database(temporary)
+            else:
+                shutil.copyfile(base.path, temporary)
+            connection = sql.open_database(temporary, read_only=False)
+            try:
+                if base is None:
+                    self._initialise(connection)
+                seq = _fold_in(connection, news)
+            finally:
+                connection.close()
+            if _wal(temporary).exists():
+                raise StorageError(f"{temporary} was not completed", kind="cache_failed")
+            path = self._named(temporary, seq)
+        finally:
+            for left in (temporary, _wal(temporary)):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+        self._clean(seq)
+        return self._opened(path)
+
+    def _initialise(self, connection: sql.Connection) -> None:
+        schema.create(connection)
+        connection.execute(
+            "insert into fold.state values ($1, $2, 0, $3)",
+            [schema.digest(), self._store_id, self.log.genesis_digest],
+        )
+
+    def _named(self, temporary: Path, seq: int) -> Path:
+        """Give a complete file its name. Whoever came first with the same head wins."""
+        path = self.folder / f"catalog-{seq}.duckdb"
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            with suppress(sql.Error):
+                self._opened(path)
+                return path
+            os.replace(temporary, path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            os.replace(temporary, path)
+        return path
+
+    def _newest(self) -> Snapshot | None:
+        """The newest catalog of this store and schema in the cache; others are removed."""
+        for path in self._files():
+            try:
+                return self._opened(path)
+            except sql.Error as error:
+                _refuse_full(error, self.folder)
+                self._discard(path)
+        return None
+
+    def _opened(self, path: Path) -> Snapshot:
+        """Open a catalog file. Raises `sql.Error` when it is damaged or not ours."""
+        connection = sql.open_database(path, read_only=True)
+        try:
+            found = connection.execute(
+                "select schema_digest, store_id, head_seq, head_digest from fold.state"
+            ).fetchall()
+            expected = (schema.digest(), self._store_id)
+            if len(found) != 1 or found[0][:2] != expected or found[0][2] != _seq_of(path):
+                raise sql.Error(f"{path} is not a catalog of this store")
+        except BaseException:
+            connection.close()
+            raise
+        return Snapshot(seq=found[0][2], digest=found[0][3], path=path, connection=connection)
+
+    # The folder
+
+    def _files(self) -> list[Path]:
+        """Catalog files, newest first."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        found = [self.folder / name for name in names if _NAME.fullmatch(name)]
+        return sorted(found, key=_seq_of, reverse=True)
+
+    def _clean(self, seq: int) -> None:
+        """Remove what nobody needs. A file that another process has open stays readable to it."""
+        older = [path for path in self._files() if _seq_of(path) <= seq]
+        for path in older[KEPT_FILES:]:
+            self._discard(path)
+        for path in self.folder.glob("tmp-*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                    path.unlink()
+
+    def _discard(self, path: Path) -> None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _cache_failures(self) -> Iterator[None]:
+        """Failures of the cache folder in words that name it."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except sql.Error as error:
+            raise StorageError(
+                f"the cache folder {self.folder} failed: {str(error)[:300]}", kind="cache_failed"
+            ) from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _full(self.folder) from error
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise StorageDenied(
+                    f"cannot write to the cache folder {self.folder}",
+                    kind="cache_denied",
+                    commands=["datacat config set cache_dir /another/folder"],
+                ) from error
+            raise
+
+    # Writing
+
+    def commit(
+        self,
+        make: Callable[[Fold, int, str], Record],
+        *,
+        start: Snapshot | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Committed:
+        """Append the record that `make` gives, exactly once.
+
+        `make(fold, seq, prev)` is asked for each slot that is tried; `fold` is the catalog just
+        before that slot, over `start` (the snapshot that the session began with). It decides all
+        that depends on what others did meanwhile (number, names, `fold.condemned_since_base()`)
+        and raises to give up. Raises `Conflict` when the record would be void.
+        """
+        base = start or self.sync()
+        fold = base.fold()
+
+        def recheck(news: Sequence[Entry]) -> None:
+            fold.prefetch([entry.record for entry in news])
+            for entry in news:
+                fold.apply(entry.seq, entry.record)
+
+        def build(seq: int, prev: str) -> bytes:
+            record = make(fold, seq, prev)
+            data = encode(record)
+            void = fold.verdict(seq, record)
+            if void is not None:
+                raise Conflict(f"this cannot be saved: {void.reason}", kind="rule_broken")
+            return data
+
+        entry = self.log.commit(
+            build,
+            recheck,
+            start_seq=base.seq,
+            start_digest=base.digest,
+            deadline_seconds=deadline_seconds,
+        )
+        applied = fold.apply(entry.seq, entry.record)
+        if isinstance(applied, Void):
+            raise Conflict(f"this was not saved: {applied.reason}", kind="rule_broken")
+        return Committed(entry, applied)
+
+
+def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
+    """Apply entries to an open catalog in batches; the seq of the last."""
+    base = tables.StoredRows(connection).head
+    while batch := list(itertools.islice(news, BATCH_RECORDS)):
+        fold = Fold(tables.StoredRows(connection))
+        fold.prefetch([entry.record for entry in batch])
+        for entry in batch:
+            fold.apply(entry.seq, entry.record)
+        tables.write(connection, fold.changes, base=base, head=fold.head, digest=batch[-1].digest)
+        base = fold.head
+    return base
+
+
+def _seq_of(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found.group(1)) if found else -1
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
+def _refuse_full(error: sql.Error, folder: Path) -> None:
+    if "No space left" in str(error) or "Disk quota" in str(error):
+        raise _full(folder) from error
+
+
+def _full(folder: Path) -> StorageFull:
+    return StorageFull(
+        f"no space left in the cache folder {folder}",
+        kind="cache_full",
+        commands=["datacat config set cache_dir /another/folder"],
+    )

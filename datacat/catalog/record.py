@@ -1,0 +1,387 @@
+"""Records: what one entry of the log says, its bytes, and the strict parser.
+
+A record is one JSON object on one line. Its bytes begin with `{"check":"<16 hex>",` where the
+check is the XXH3-64 of everything after that prefix, so damage (a wrong check: `Corrupt`) can be
+told from a record that was written wrong (right check, `Void`). Every limit below is part of the
+format: whether a record is void must not depend on the client that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import xxhash
+from msgspec import Meta
+
+from datacat import layout, refs
+from datacat.errors import Corrupt, FormatTooNew, InvalidInput
+
+FEATURES: frozenset[str] = frozenset()
+"""What `crit` may name: the features a client must know to read a log. None so far."""
+
+RECORD_BYTES_MAX = 1 << 20
+"""A longer record is void: everything a record carries is bounded well below."""
+
+DEPTH_MAX = 32
+"""JSON nested deeper is void. A fixed number: an interpreter's own limit differs by machine."""
+
+INTEGER_MAX = 2**63 - 1
+_PREFIX = b'{"check":"'
+_PREFIX_BYTES = len(_PREFIX) + 16 + len('",')
+_SCALAR_TEXT_MAX = 4_096
+
+_TEXT = r"\A[^\x00\ud800-\udfff]*\Z"
+_DIGEST = r"\A(?:blake3:[0-9a-f]{64}|sha256:[0-9a-f]{64}|xxh3-128:[0-9a-f]{32})\Z"
+_KEY = r"\A(?:manifests|segments|whole|packs)/(?!.*(?:\.\.|//))[0-9a-z./-]{1,240}\Z"
+
+Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Number = Annotated[int, Meta(ge=1, le=999_999_999)]
+Hex32 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Hex64 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Name = Annotated[str, Meta(pattern=rf"\A{refs.NAME.pattern}\Z")]
+Reference = Annotated[str, Meta(pattern=rf"\A{refs.NAME.pattern}@v[1-9][0-9]{{0,8}}\Z")]
+Digest = Annotated[str, Meta(pattern=_DIGEST)]
+Key = Annotated[str, Meta(pattern=_KEY)]
+Word = Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=255)]
+Line = Annotated[str, Meta(pattern=_TEXT, max_length=4_096)]
+Message = Annotated[str, Meta(pattern=_TEXT, max_length=16_384)]
+Value = (
+    Annotated[str, Meta(pattern=_TEXT, max_length=_SCALAR_TEXT_MAX)]
+    | Annotated[int, Meta(ge=-(2**63), le=INTEGER_MAX)]
+    | float
+    | bool
+    | None
+)
+Values = Annotated[dict[Word, Value], Meta(max_length=1_000)]
+Tags = Annotated[tuple[Name, ...], Meta(max_length=100)]
+Numbers = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=10_000)]
+Keys = Annotated[tuple[Key, ...], Meta(min_length=1, max_length=10_000)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A file on shared storage: its key, size in bytes and digest label."""
+
+    key: Key
+    size: Count
+    digest: Digest
+
+
+class StoredSegment(StoredFile, frozen=True, kw_only=True, gc=False):
+    """A part of the index that one commit added."""
+
+    rows: Count
+
+
+class ChangeCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How many files differ from the base version."""
+
+    added: Count = 0
+    modified: Count = 0
+    removed: Count = 0
+
+
+class CodeState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The Git state of the folder from which a version was saved."""
+
+    repo: Line
+    commit: Word
+    dirty: bool
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
+    """What every record carries.
+
+    `prev` is the SHA-256 of the bytes of record seq-1 (of `store.json` for the first), `base` the
+    head that the session started from. `at` is UTC and informational: nothing is decided by it.
+    """
+
+    format: Annotated[int, Meta(ge=1, le=layout.FORMAT)] = layout.FORMAT
+    seq: Seq
+    txid: Hex32
+    prev: Hex64
+    base: Count
+    crit: Annotated[tuple[Word, ...], Meta(max_length=32)] = ()
+    by: Word
+    host: Line = ""
+    client: Line = ""
+    at: Moment
+
+    def __post_init__(self) -> None:
+        if self.at.utcoffset():
+            raise ValueError("the time is not in UTC")
+
+
+class StoreCreate(Record, frozen=True, kw_only=True, tag="store.create"):
+    """The first record of every log, and only that."""
+
+    store_id: Hex32
+    name: Line = ""
+
+
+class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add"):
+    """A new version of `dataset`, which is made when the name is unknown.
+
+    `number` must be the next one. `chunks` and `recipes` are what this commit adds to the index,
+    null when it adds nothing. `segments` lists the records whose segments hold the older content
+    of this version, null when any may. `description`, `tags` and `aliases` are set on the way.
+    """
+
+    dataset: Name
+    number: Number
+    tree: Digest
+    session: Hex32
+    manifest: StoredFile
+    chunks: StoredSegment | None = None
+    recipes: StoredSegment | None = None
+    files: Count
+    bytes: Count
+    new_bytes: Count = 0
+    stored_bytes: Count = 0
+    changes: ChangeCounts = ChangeCounts()
+    message: Message = ""
+    base_version: Number | None = None
+    sources: Annotated[tuple[Reference, ...], Meta(max_length=1_000)] = ()
+    params: Values = {}
+    metrics: Values = {}
+    code: CodeState | None = None
+    sketch: Annotated[str, Meta(pattern=r"\A[0-9A-Za-z+/]*={0,2}\Z", max_length=8_192)] = ""
+    description: Line | None = None
+    tags: Tags = ()
+    aliases: Annotated[tuple[Name, ...], Meta(max_length=32)] = ()
+    segments: Annotated[tuple[Seq, ...], Meta(max_length=20_000)] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for alias in self.aliases:
+            refs.check_alias(alias)
+
+
+class VersionRemove(Record, frozen=True, kw_only=True, tag="version.remove"):
+    """Versions go to the trash, all or none of them."""
+
+    dataset: Name
+    numbers: Numbers
+    reason: Message = ""
+
+
+class VersionRestore(Record, frozen=True, kw_only=True, tag="version.restore"):
+    """Versions come back from the trash, all or none of them."""
+
+    dataset: Name
+    numbers: Numbers
+
+
+class AliasSet(Record, frozen=True, kw_only=True, tag="alias.set"):
+    """An alias points to version `number` from now on; null removes the alias."""
+
+    dataset: Name
+    alias: Name
+    number: Number | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refs.check_alias(self.alias)
+
+
+class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit"):
+    """Facts about a dataset, or about its version `number`; null leaves a fact as it is.
+
+    `params` and `metrics` are merged into those of the version.
+    """
+
+    dataset: Name
+    description: Line | None = None
+    owner: Word | None = None
+    add_tags: Tags = ()
+    remove_tags: Tags = ()
+    number: Number | None = None
+    message: Message | None = None
+    params: Values = {}
+    metrics: Values = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.number is None and (self.message is not None or self.params or self.metrics):
+            raise ValueError("an edit of a version without its number")
+
+
+class DatasetRename(Record, frozen=True, kw_only=True, tag="dataset.rename"):
+    """`dataset` is called `new_name` from now on; the old name keeps pointing to it."""
+
+    dataset: Name
+    new_name: Name
+
+
+class ContainersCondemn(Record, frozen=True, kw_only=True, tag="containers.condemn"):
+    """Names on shared storage that no later record may refer to: gc will delete them."""
+
+    names: Keys
+
+
+class ContainersSwept(Record, frozen=True, kw_only=True, tag="containers.swept"):
+    """Condemned names that gc has deleted."""
+
+    names: Keys
+
+
+AnyRecord = (
+    StoreCreate
+    | VersionAdd
+    | VersionRemove
+    | VersionRestore
+    | AliasSet
+    | DatasetEdit
+    | DatasetRename
+    | ContainersCondemn
+    | ContainersSwept
+)
+_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_encoder = msgspec.json.Encoder()
+
+
+class Void(msgspec.Struct, frozen=True):
+    """The verdict on a record without effect. It keeps its slot, and every client agrees."""
+
+    reason: str
+
+
+def encode(record: Record) -> bytes:
+    """The bytes of a record: one line with its check.
+
+    Raises `InvalidInput` when a reader would find the record void (a message that is too long).
+    """
+    try:
+        data = _sealed(_encoder.encode(record))
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"not valid text: {error.object[:80]!r}", kind="bad_text") from error
+    verdict = decode(data, "the new record")
+    if isinstance(verdict, Void):
+        raise InvalidInput(f"this cannot be saved: {verdict.reason}", kind="bad_record")
+    if verdict != record:
+        # JSON has no NaN and no infinity: they would be saved as null.
+        raise InvalidInput("this cannot be saved exactly: a value is not a finite number")
+    return data
+
+
+def _sealed(body: bytes) -> bytes:
+    rest = body[1:] + b"\n"
+    return _PREFIX + xxhash.xxh3_64_hexdigest(rest).encode() + b'",' + rest
+
+
+def decode(data: bytes, key: str) -> AnyRecord | Void:
+    """The record in `data`, which was read from `key`, or `Void` with the reason.
+
+    Raises `Corrupt` when the bytes are damaged and `FormatTooNew` when the record says that a
+    client of this version cannot read on.
+    """
+    check = data[len(_PREFIX) : _PREFIX_BYTES - 2]
+    if (
+        not data.startswith(_PREFIX)
+        or data[_PREFIX_BYTES - 2 : _PREFIX_BYTES] != b'",'
+        or xxhash.xxh3_64_hexdigest(memoryview(data)[_PREFIX_BYTES:]).encode() != check
+    ):
+        raise Corrupt(
+            f"{key} in the store is damaged: its bytes do not match their check",
+            kind="record_damaged",
+            commands=["datacat verify"],
+        )
+    if len(data) > RECORD_BYTES_MAX:
+        return Void(f"longer than {RECORD_BYTES_MAX} bytes")
+    body = b"{" + data[_PREFIX_BYTES:-1]
+    return _canonical(body) or _parsed(data, key)
+
+
+def _canonical(body: bytes) -> AnyRecord | None:
+    """The record, if `body` is byte for byte what this client would have written.
+
+    Then it holds no duplicate and no unknown field, and the strict parser, which takes ten times
+    as long, would say the same.
+    """
+    try:
+        record = _decoder.decode(body)
+        if record.crit or _encoder.encode(record) != body:
+            return None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return record
+
+
+def _parsed(data: bytes, key: str) -> AnyRecord | Void:
+    if _depth(data) > DEPTH_MAX:
+        return Void(f"nested deeper than {DEPTH_MAX}")
+    try:
+        fields = json.loads(
+            data.decode("utf-8", "strict"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+    except ValueError as error:
+        return Void(f"not strict JSON: {str(error)[:200]}")
+    if not isinstance(fields, dict):
+        return Void("not an object")
+    _refuse_too_new(fields, key)
+    try:
+        record: AnyRecord = msgspec.convert(fields, AnyRecord)
+        return record
+    except (msgspec.ValidationError, ValueError) as error:
+        return Void(f"schema: {str(error)[:200]}")
+
+
+def _refuse_too_new(fields: dict[str, Any], key: str) -> None:
+    written = fields.get("format")
+    if isinstance(written, int) and written > layout.FORMAT:
+        raise FormatTooNew(
+            f"{key} has format {written}; this datacat reads up to {layout.FORMAT}",
+            commands=["pip install --upgrade datacat"],
+        )
+    crit = fields.get("crit")
+    if isinstance(crit, list):
+        unknown = sorted({str(name)[:80] for name in crit} - FEATURES)
+        if unknown:
+            raise FormatTooNew(
+                f"{key} needs a newer datacat: it uses {', '.join(unknown[:5])}",
+                commands=["pip install --upgrade datacat"],
+            )
+
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+
+
+def _depth(data: bytes) -> int:
+    """How deep the brackets of `data` nest, without recursion."""
+    if data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
+        return 0
+    depth = deepest = 0
+    for match in _TOKEN.finditer(data):
+        token = match.group()
+        if token in (b"[", b"{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in (b"]", b"}"):
+            depth -= 1
+    return deepest
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is there twice")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is out of range")
+    return value
