@@ -231,6 +231,8 @@ class PullResult:
     backup: str | None = None
     dry_run: bool = False
     warnings: tuple[str, ...] = ()
+    replaced: int | None = None
+    """Of the files that were written, those that took the place of an older one, when known."""
 
 
 @dataclass(frozen=True, slots=True)
