@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator
 
 from datacat import errors
-from tests.docs.pages import ROOT, code, table
+from tests.docs.pages import ROOT, code, tables
 
 PAGE = ROOT / "docs" / "errors.md"
 
@@ -34,7 +34,10 @@ def kinds_in_the_code() -> set[str]:
 
 
 def documented() -> dict[str, int]:
-    return {code(row[0])[0]: int(row[1]) for row in table(PAGE, "Kind")}
+    listed = [row for head, rows in tables(PAGE) if head[:2] == ["Kind", "Exit"] for row in rows]
+    found = {code(row[0])[0]: int(row[1]) for row in listed}
+    assert len(found) == len(listed), "a kind is there twice"
+    return found
 
 
 def test_every_kind_is_documented_and_nothing_else() -> None:
@@ -48,8 +51,22 @@ def test_the_search_finds_what_it_should() -> None:
     assert sorted(kinds_in(source)) == ["a", "b", "c"]
 
 
-def test_the_exit_codes_of_classes_are_right() -> None:
+def test_the_exit_codes_are_those_of_the_classes() -> None:
     listed = documented()
     for _, found in inspect.getmembers(errors, inspect.isclass):
         if issubclass(found, errors.DatacatError) and found.default_kind in listed:
             assert listed[found.default_kind] == found.exit_code, found.default_kind
+    for path in (ROOT / "datacat").rglob("*.py"):
+        for kind, exit_code in raised_in(path.read_text()):
+            assert listed[kind] == exit_code, f"{kind} in {path.name}"
+
+
+def raised_in(source: str) -> Iterator[tuple[str, int]]:
+    """Each kind that is given to a class of `datacat.errors` by name, with its exit code."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found = getattr(errors, node.func.id, None)
+            for keyword in node.keywords:
+                is_text = isinstance(keyword.value, ast.Constant)
+                if found is not None and keyword.arg == "kind" and is_text:
+                    yield ast.literal_eval(keyword.value), found.exit_code
