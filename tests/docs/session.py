@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from terminal import Person, run
-
 from tests.docs.pages import Block
 
 _PROMPT = re.compile(r"^(alice|bob|)\$ (.*)$")

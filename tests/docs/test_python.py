@@ -6,8 +6,8 @@ import doctest
 from pathlib import Path
 
 import pytest
-import real_data
 
+import real_data
 from tests.docs.pages import PAGES, Block, blocks, name_of
 from tests.docs.session import Session
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import real_data
 
+import real_data
 from tests.docs.pages import PAGES, ROOT, blocks, name_of
 from tests.docs.session import Session, commands, first_missing, loosely
 
