@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -48,6 +49,42 @@ def _escaped(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def cell_width(text: str) -> int:
+    """How many cells of a terminal `text` takes: 2 for wide characters, 0 for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(c) in {"Mn", "Me"}
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop, unless it ends with a mark of its own."""
+    return text if text.endswith((".", "?", ":", "…", "!")) else text + "."
+
+
+_VERSION_WORDS = re.compile(
+    r"[-_. ]+"
+    r"(?:final|copy|kopie|new|old|bak|backup|tmp|latest|v\d+|\(\d+\)|\d{6,8}|20\d\d-\d\d-\d\d)$"
+)
+
+
+def without_version_words(name: str) -> str | None:
+    """`cmr` for `cmr_final_v2_new`, `x-copy`, `data_20261103`: names that count versions by hand.
+
+    None when `name` has no such ending, or is nothing else.
+    """
+    short = name.lower()
+    while (cut := _VERSION_WORDS.sub("", short)) != short:
+        short = cut
+    return short if short and short != name.lower() else None
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

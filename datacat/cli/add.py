@@ -1,0 +1,206 @@
+"""`datacat add`: save folders or files as versions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from datacat.cli.command import Command
+from datacat.cli.invocation import Invocation
+from datacat.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from datacat.model import AddResult, Code, Scalar, Version
+
+ABOUT = """\
+The name is --name, else what the folder was pulled as, else the folder's own name. Content that
+the store has is noticed, whatever it is called; only what is new takes space. What a
+.datacatignore file lists is left out.
+
+VALUES are numbers, true, false, null, or text. --from takes a version or a pulled folder.
+"""
+EXAMPLES = (
+    ('datacat add ./cmr -m "first import" --tag cardiac', ""),
+    ("datacat add runs/unet --name unet --from cmr@v3 --metric dice=0.91", ""),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, the same for every path."""
+
+    name: str | None
+    message: str
+    tags: tuple[str, ...]
+    description: str | None
+    alias: str | None
+    sources: tuple[str, ...]
+    params: dict[str, Scalar]
+    metrics: dict[str, Scalar]
+    new: bool
+    new_version: bool
+    only_here: bool
+    force: bool
+    dry_run: bool
+    code: Code | None
+
+
+@click.command(cls=Command, name="add", about=ABOUT, examples=EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--name", metavar="NAME", help="The dataset to save to.")
+@click.option("-m", "--message", default="", metavar="TEXT", help="What is new in this version.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A keyword to find it by.")
+@click.option("--description", metavar="TEXT", help="What the dataset is.")
+@click.option("--alias", metavar="A", help="Point this alias at the new version.")
+@click.option(
+    "--from", "sources", multiple=True, metavar="REF|PATH", help="What this was made from."
+)
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run.")
+@click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A result of the run.")
+@click.option("--params", "params_file", metavar="FILE", help="Parameters: JSON, TOML or YAML.")
+@click.option("--metrics", "metrics_file", metavar="FILE", help="Results: JSON, TOML or YAML.")
+@click.option("--new", is_flag=True, help="Save as a separate dataset, without asking.")
+@click.option("--new-version", is_flag=True, help="Make known content the newest version again.")
+@click.option(
+    "--only-here", is_flag=True, help="Drop files of the version that this copy does not hold."
+)
+@click.option("--executor", type=click.Choice(["threads"]), help="What runs the work.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be saved; save nothing.")
+@click.option("-f", "--force", is_flag=True, help="Save although someone saved a newer version.")
+@click.pass_obj
+def command(
+    run: Invocation,
+    *,
+    paths: tuple[str, ...],
+    name: str | None,
+    message: str,
+    tags: tuple[str, ...],
+    description: str | None,
+    alias: str | None,
+    sources: tuple[str, ...],
+    params: tuple[str, ...],
+    metrics: tuple[str, ...],
+    params_file: str | None,
+    metrics_file: str | None,
+    new: bool,
+    new_version: bool,
+    only_here: bool,
+    executor: str | None,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    from datacat.cli.arguments import parse_pairs, read_pairs
+    from datacat.cli.git import describe
+
+    if len(paths) > 1 and (name or alias):
+        raise InvalidInput(
+            f"{'--name' if name else '--alias'} fits one path, not {len(paths)}", kind="usage"
+        )
+    run.extra_flags["executor"] = executor
+    from_file = read_pairs("--params", params_file) if params_file else {}
+    results_file = read_pairs("--metrics", metrics_file) if metrics_file else {}
+    request = Request(
+        name=name,
+        message=message,
+        tags=tags,
+        description=description,
+        alias=alias,
+        sources=sources,
+        params=from_file | parse_pairs("--param", params),
+        metrics=results_file | parse_pairs("--metric", metrics),
+        new=new,
+        new_version=new_version,
+        only_here=only_here,
+        force=force,
+        dry_run=dry_run,
+        code=describe(os.getcwd()),
+    )
+    documents = [_add(run, path, request) for path in paths]
+    if run.given.json:
+        run.screen.document(documents[0] if len(documents) == 1 else documents)
+
+
+def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
+    """Save one path and say so; returns its JSON."""
+    from datacat.render import shapes
+    from datacat.render.add import summary
+
+    if _may_ask_about(run, request):
+        chosen = _ask(run, path, request)
+        if chosen is None:
+            return {}
+        request = chosen
+    result = _save(run, path, request)
+    screen = run.screen
+    for warning in result.warnings:
+        screen.warn(warning)
+    earlier: list[Version] = []
+    if result.created and result.version.metrics and not screen.json:
+        earlier = run.store.log(result.version.name)
+    screen.note(*summary(result, screen=screen, path=path, earlier=earlier))
+    screen.done(result.version.ref)
+    return shapes.added(result)
+
+
+def _save(run: Invocation, path: str, request: Request) -> AddResult:
+    store = run.store
+    with run.work() as work:
+        return store.add(
+            path,
+            name=request.name,
+            message=request.message,
+            tags=request.tags,
+            description=request.description,
+            alias=request.alias,
+            sources=request.sources,
+            params=request.params,
+            metrics=request.metrics,
+            new=request.new,
+            new_version=request.new_version,
+            only_here=request.only_here,
+            force=request.force,
+            dry_run=request.dry_run,
+            code=request.code,
+            listener=work.listener,
+            stop=work.stop,
+        )
+
+
+def _may_ask_about(run: Invocation, request: Request) -> bool:
+    """True when a near-duplicate is a question: it was not answered, and someone is there."""
+    answered = request.name or request.new or request.new_version or request.dry_run
+    return not answered and run.can_ask
+
+
+def _ask(run: Invocation, path: str, request: Request) -> Request | None:
+    """The request with the person's answer in it; None for "do nothing".
+
+    The folder is read once for this; what was read is remembered, so that saving is fast.
+    """
+    from datacat.refs import parse
+    from datacat.render.add import near_duplicate
+    from datacat.render.status import change_lines
+
+    plan = _save(run, path, replace(request, dry_run=True))
+    if not (plan.created and plan.first and plan.similar):
+        return request
+    known = plan.similar[0].ref
+    with run.work() as work:
+        diff = run.store.diff(known, path, details=False, listener=work.listener, stop=work.stop)
+    run.screen.note(*near_duplicate(plan, diff, name=plan.version.name))
+    while True:
+        match run.ask("Choose [1]: ").lower():
+            case "" | "1":
+                return replace(request, name=parse(known).name)
+            case "2":
+                return replace(request, new=True)
+            case "3":
+                run.screen.note(*change_lines(diff.changes, limit=len(diff.changes)))
+            case "q":
+                run.screen.note("Nothing was saved.")
+                return None
+            case _:
+                run.screen.note("Type 1, 2, 3 or q.")

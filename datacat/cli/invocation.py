@@ -1,0 +1,142 @@
+"""One run of one command: what was given, and what is made from it when it is first needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from datacat.cli.interrupt import Interrupts
+
+if TYPE_CHECKING:
+    from datacat.config import Settings, Surroundings
+    from datacat.progress import Listener, StopSignal
+    from datacat.render.terminal import Screen
+    from datacat.store import Store
+
+
+@dataclass
+class Globals:
+    """The global options, as far as the command line has been read."""
+
+    store: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    jobs: str | None = None
+    no_input: bool = False
+    color: str | None = None
+    no_config: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a long call of the library is given: where its events go, and when to stop."""
+
+    listener: Listener
+    stop: StopSignal
+
+
+class Invocation:
+    """Passed to every command. Settings, screen and store are made once, when asked for."""
+
+    def __init__(self) -> None:
+        self.given = Globals()
+        self.interrupts = Interrupts()
+        self.extra_flags: dict[str, object] = {}
+        self._store: Store | None = None
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        from datacat.config import surroundings
+
+        return surroundings()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force; says once what is odd about the files."""
+        from datacat.config import gather
+
+        given = self.given
+        flags: dict[str, object] = {
+            "store": given.store,
+            "jobs": given.jobs,
+            "format": "json" if given.json else None,
+            "colour": given.color,
+            "prompts": False if given.no_input else None,
+            "debug": True if given.debug else None,
+            **self.extra_flags,
+        }
+        settings = gather(self.surroundings, flags=flags, files=not given.no_config)
+        if not given.quiet:
+            from datacat.text import printable
+
+            for warning in settings.warnings:
+                sys.stderr.write(f"warning: {printable(warning)}\n")
+        return settings
+
+    @cached_property
+    def screen(self) -> Screen:
+        from datacat.render.terminal import make_screen
+
+        return make_screen(
+            sys.stdout,
+            sys.stderr,
+            colour=self.settings.colour,
+            home=str(self.surroundings.home),
+            json=self.given.json,
+            quiet=self.given.quiet,
+            verbose=self.given.verbose,
+        )
+
+    @property
+    def store(self) -> Store:
+        """The store, opened at the first use."""
+        if self._store is None:
+            from datacat.cli.session import open_store
+            from datacat.config import PERSONAL_NOTICE
+
+            if self.settings.personal and not self.given.quiet:
+                sys.stderr.write(PERSONAL_NOTICE + "\n")
+            self._store = open_store(self.settings)
+        return self._store
+
+    def close(self) -> None:
+        """Release what was opened."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @property
+    def can_ask(self) -> bool:
+        """True when a person can be asked: both ends are terminals and nothing forbids it."""
+        from datacat.render.terminal import is_tty
+
+        may = self.settings.prompts and not self.given.json
+        return may and is_tty(sys.stdin) and is_tty(sys.stderr)
+
+    def ask(self, question: str) -> str:
+        """One line typed by the person; empty at the end of input."""
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
+
+    @contextmanager
+    def work(self, *, text: str | None = None) -> Iterator[Work]:
+        """Around a long call: draws progress, and turns Ctrl-C into an orderly stop.
+
+        `text` is what Ctrl-C says; by default that nothing was saved.
+        """
+        from datacat.cli.interrupt import STOPPING
+        from datacat.render.progress import ProgressLine
+
+        in_notebook = bool(self.surroundings.environment.get("JPY_PARENT_PID"))
+        with (
+            self.interrupts.orderly(text or STOPPING) as stop,
+            ProgressLine(self.screen, enabled=not in_notebook) as line,
+        ):
+            yield Work(listener=line.listen, stop=stop)

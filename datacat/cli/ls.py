@@ -1,0 +1,109 @@
+"""`datacat ls`: find datasets, or list the files of a version."""
+
+from __future__ import annotations
+
+import click
+
+from datacat.cli.command import Command, Count
+from datacat.cli.invocation import Invocation
+
+ABOUT = """\
+QUERY is looked for, in any case, in names, descriptions, tags, owners, aliases and the newest
+message. With --files it is a version, NAME or NAME@v3, whose files are listed.
+"""
+EXAMPLES = (
+    ("datacat ls --tag cardiac --mine", ""),
+    ("datacat ls --files cmr@v3", ""),
+)
+
+
+@click.command(cls=Command, name="ls", about=ABOUT, examples=EXAMPLES)
+@click.argument("query", required=False, metavar="[QUERY]")
+@click.option("--mine", is_flag=True, help="Only datasets that you own.")
+@click.option("--owner", metavar="U", help="Only datasets of this person.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Only datasets with this tag.")
+@click.option("--since", metavar="AGE", help="Only what changed since 7d, 12h or 2026-11-01.")
+@click.option("--files", is_flag=True, help="List the files of a version.")
+@click.option(
+    "--sort", metavar="KEY", help="name, updated, size or used; :asc or :desc. Default: updated."
+)
+@click.option("--wide", is_flag=True, help="More columns: files, users, tags, aliases.")
+@click.option("--tree", is_flag=True, help="Show the versions below each name.")
+@click.option("--trash", is_flag=True, help="What is in the trash.")
+@click.option("--limit", type=Count(), metavar="N", help="At most N lines.")
+@click.pass_obj
+def command(
+    run: Invocation,
+    *,
+    query: str | None,
+    mine: bool,
+    owner: str | None,
+    tags: tuple[str, ...],
+    since: str | None,
+    files: bool,
+    sort: str | None,
+    wide: bool,
+    tree: bool,
+    trash: bool,
+    limit: int | None,
+) -> None:
+    from datacat.cli.arguments import parse_since, parse_sort
+    from datacat.render import shapes
+    from datacat.render.listing import print_datasets, print_tree, totals
+
+    if files:
+        _files(run, query, limit)
+        return
+    if mine and owner:
+        raise click.UsageError("--mine and --owner exclude each other")
+    screen = run.screen
+    key, descending = parse_sort(sort)
+    listing = run.store.ls(
+        query,
+        owner=run.settings.user if mine else owner,
+        tags=tags,
+        since=parse_since(since, now=screen.now),
+        sort=key,
+        descending=descending,
+        limit=limit,
+        trash=trash,
+    )
+    versions = {d.name: run.store.versions(d.name) for d in listing.datasets} if tree else {}
+    if screen.json:
+        screen.document(
+            [
+                {
+                    **shapes.dataset(d),
+                    **(
+                        {"version_list": [shapes.version(v) for v in versions[d.name]]}
+                        if tree
+                        else {}
+                    ),
+                }
+                for d in listing.datasets
+            ]
+        )
+        return
+    if tree:
+        print_tree(screen, listing.datasets, versions)
+    else:
+        print_datasets(screen, listing.datasets, wide=wide)
+    filtered = bool(query or mine or owner or tags or since or trash or limit)
+    screen.answers.flush()
+    screen.note(totals(listing, place=run.store.url, query=query, filtered=filtered))
+
+
+def _files(run: Invocation, ref: str | None, limit: int | None) -> None:
+    """The files of one version, as they come."""
+    from itertools import islice
+
+    from datacat.render import shapes
+    from datacat.render.listing import file_lines, json_array
+
+    if ref is None:
+        raise click.UsageError("--files needs a version, for example:  datacat ls --files cmr@v3")
+    found = islice(run.store.files(ref), limit)
+    if run.screen.json:
+        run.screen.answers_of(json_array(shapes.file(file) for file in found))
+    else:
+        run.screen.answers_of(file_lines(run.screen, found))

@@ -1,0 +1,53 @@
+"""`datacat verify`: read stored or local files again and compare them with their hashes."""
+
+from __future__ import annotations
+
+import click
+
+from datacat.cli.command import Command
+from datacat.cli.interrupt import STOPPED
+from datacat.cli.invocation import Invocation
+
+ABOUT = """\
+A target is a version or a pulled folder. Without one, the catalog is checked, and that everything
+it needs is there; --all reads every stored byte too. Returns 5 when something is damaged.
+"""
+EXAMPLES = (
+    ("datacat verify cmr@v4", "every byte of one version"),
+    ("datacat verify --all --sample 5", "a twentieth of everything"),
+)
+EXIT_DAMAGED = 5
+
+
+@click.command(cls=Command, name="verify", about=ABOUT, examples=EXAMPLES)
+@click.argument("targets", nargs=-1, metavar="[REF|PATH]...")
+@click.option(
+    "--sample",
+    type=click.FloatRange(min=0, max=100, min_open=True),
+    metavar="PCT",
+    help="Read only this share of the files, chosen at random.",
+)
+@click.option("--all", "everything", is_flag=True, help="Read every version of the store.")
+@click.pass_obj
+def command(
+    run: Invocation, *, targets: tuple[str, ...], sample: float | None, everything: bool
+) -> int:
+    from datacat.render import shapes
+    from datacat.render.verify import print_verified
+
+    if targets and everything:
+        raise click.UsageError("--all and a target exclude each other")
+    store = run.store
+    with run.work(text=STOPPED) as work:
+        results = store.verify(
+            targets,
+            sample=sample,
+            everything=everything,
+            listener=work.listener,
+            stop=work.stop,
+        )
+    if run.screen.json:
+        run.screen.document(shapes.verified(results))
+    else:
+        print_verified(run.screen, results)
+    return 0 if all(result.ok for result in results) else EXIT_DAMAGED

@@ -1,0 +1,244 @@
+"""The shapes of JSON answers: snake_case, null rather than missing, only ever added to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from datacat.model import (
+    AddResult,
+    Change,
+    Code,
+    CopyInUse,
+    Damage,
+    Dataset,
+    Diff,
+    FileInfo,
+    InitResult,
+    LogEntry,
+    PullResult,
+    Scalar,
+    Shown,
+    Similar,
+    StatusEntry,
+    VerifyResult,
+    Version,
+)
+from datacat.text import rfc3339
+
+Document = dict[str, object]
+
+
+def _moment(when: datetime | None) -> str | None:
+    return None if when is None else rfc3339(when)
+
+
+def _scalars(values: Mapping[str, Scalar]) -> Document:
+    """Parameters and metrics; JSON has no NaN and no infinity, so those become text."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+
+
+def _code(code: Code | None) -> Document | None:
+    if code is None:
+        return None
+    return {"repo": code.repo, "commit": code.commit, "dirty": code.dirty}
+
+
+def version(of: Version) -> Document:
+    return {
+        "ref": of.ref,
+        "name": of.name,
+        "version": of.number,
+        "hash": of.hash,
+        "aliases": list(of.aliases),
+        "message": of.message,
+        "author": of.author,
+        "created_at": rfc3339(of.created_at),
+        "files": of.files,
+        "bytes": of.bytes,
+        "new_bytes": of.new_bytes,
+        "base": of.base,
+        "changes": {
+            "added": of.changes.added,
+            "modified": of.changes.modified,
+            "removed": of.changes.removed,
+        },
+        "sources": list(of.sources),
+        "params": _scalars(of.params),
+        "metrics": _scalars(of.metrics),
+        "code": _code(of.code),
+        "trashed_at": _moment(of.trashed_at),
+    }
+
+
+def dataset(of: Dataset) -> Document:
+    return {
+        "name": of.name,
+        "description": of.description,
+        "owner": of.owner,
+        "tags": list(of.tags),
+        "latest": of.latest,
+        "versions": of.versions,
+        "aliases": dict(of.aliases),
+        "files": of.files,
+        "bytes": of.bytes,
+        "created_at": rfc3339(of.created_at),
+        "updated_at": rfc3339(of.updated_at),
+        "in_use_by": list(of.in_use_by),
+    }
+
+
+def change(of: Change) -> Document:
+    return {
+        "path": of.path,
+        "change": of.change.value,
+        "old_path": of.old_path,
+        "bytes": of.bytes,
+        "old_bytes": of.old_bytes,
+        "detail": of.detail,
+    }
+
+
+def similar(of: Similar) -> Document:
+    return {
+        "ref": of.ref,
+        "same_bytes_ratio": of.same_bytes_ratio,
+        "added": of.added,
+        "modified": of.modified,
+        "removed": of.removed,
+    }
+
+
+def added(of: AddResult) -> Document:
+    return {
+        **version(of.version),
+        "created": of.created,
+        "dry_run": of.dry_run,
+        "similar": [similar(s) for s in of.similar],
+        "skipped": len(of.skipped),
+        "skipped_paths": list(of.skipped),
+        "kept": of.kept,
+        "newest": of.newest,
+        "warnings": list(of.warnings),
+    }
+
+
+def pulled(of: PullResult) -> Document:
+    return {
+        "ref": of.ref,
+        "path": of.path,
+        "files": of.files,
+        "bytes": of.bytes,
+        "copied": of.copied,
+        "already": of.already,
+        "linked": of.linked,
+        "removed": of.removed,
+        "copied_bytes": of.copied_bytes,
+        "partial": of.partial,
+        "previous": of.previous,
+        "checked": of.checked,
+        "backup": of.backup,
+        "dry_run": of.dry_run,
+        "warnings": list(of.warnings),
+    }
+
+
+def file(of: FileInfo) -> Document:
+    return {"path": of.path, "bytes": of.bytes, "hash": of.hash or None, "kind": of.kind.value}
+
+
+def in_use(of: CopyInUse) -> Document:
+    return {
+        "user": of.user,
+        "host": of.host,
+        "path": of.path,
+        "ref": of.ref,
+        "last_seen": rfc3339(of.last_seen),
+    }
+
+
+def shown(of: Shown) -> Document:
+    return {
+        **dataset(of.dataset),
+        "version_list": [version(v) for v in of.version_list],
+        "version": version(of.version),
+        "contents": [{"suffix": s, "files": n, "bytes": b} for s, n, b in of.contents],
+        "used_by": list(of.used_by),
+        "in_use": [in_use(copy) for copy in of.in_use],
+        "readme": of.readme,
+    }
+
+
+def status(of: StatusEntry) -> Document:
+    return {
+        "path": of.path,
+        "ref": of.ref,
+        "state": of.state,
+        "newest": of.newest,
+        "newest_by": of.newest_by,
+        "changes": [change(c) for c in of.changes],
+        "partial": of.partial,
+        "linked": of.linked,
+        "files": of.files,
+        "bytes": of.bytes,
+        "similar": [similar(s) for s in of.similar],
+        "identical_to": of.identical_to,
+        "missing": of.missing,
+    }
+
+
+def diff(of: Diff) -> Document:
+    return {
+        "a": of.a,
+        "b": of.b,
+        "added": of.added,
+        "modified": of.modified,
+        "removed": of.removed,
+        "renamed": of.renamed,
+        "bytes_a": of.bytes_a,
+        "bytes_b": of.bytes_b,
+        "changes": [change(c) for c in of.changes],
+    }
+
+
+def log_entry(of: LogEntry) -> Document:
+    return {
+        "at": rfc3339(of.at),
+        "user": of.user,
+        "host": of.host,
+        "action": of.action,
+        "ref": of.ref,
+        "path": of.path,
+        "detail": of.detail,
+    }
+
+
+def damage(of: Damage) -> Document:
+    return {"ref": of.ref, "path": of.path, "reason": of.reason}
+
+
+def verified(results: list[VerifyResult]) -> Document:
+    """All results as one: `ok` only when every one is."""
+    return {
+        "checked": sum(r.checked for r in results),
+        "bytes": sum(r.bytes for r in results),
+        "seconds": round(sum(r.seconds for r in results), 3),
+        "ok": all(r.ok for r in results),
+        "damaged": [damage(d) for r in results for d in r.damaged],
+        "missing": [damage(d) for r in results for d in r.missing],
+    }
+
+
+def joined(of: InitResult, *, user: str) -> Document:
+    return {
+        "store": of.url,
+        "created": of.created,
+        "name": of.info.name,
+        "datasets": of.datasets,
+        "people": of.people,
+        "user": user,
+    }

@@ -1,0 +1,144 @@
+"""What `show` says: one dataset, or one version of it, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from datacat.model import Shown
+from datacat.render.add import code_text, pairs_text, scalar_text
+from datacat.render.listing import short_version
+from datacat.render.table import Column, draw
+from datacat.render.terminal import Screen
+from datacat.render.versions import version_columns
+from datacat.text import count_of, human_age, human_bytes, printable, rfc3339
+
+LABEL_CELLS = 9
+USED_BY_SHOWN = 2
+CONTENTS_SHOWN = 4
+
+
+def print_shown(screen: Screen, shown: Shown) -> None:
+    """The page for a person, or `key<TAB>value` lines for a pipe."""
+    if screen.answer_tty:
+        screen.answers_of(_page(screen, shown))
+    else:
+        screen.answers_of(f"{key}\t{printable(value)}" for key, value in pairs(shown))
+
+
+def _page(screen: Screen, shown: Shown) -> Iterator[str]:
+    dataset, version = shown.dataset, shown.version
+    name = version.ref if shown.one_version else dataset.name
+    yield f"{screen.strong(name)}    {printable(dataset.description)}".rstrip()
+    for label, text in _facts(screen, shown):
+        yield f"  {label:<{LABEL_CELLS}} {text}"
+    if shown.in_use:
+        yield from _in_use(screen, shown)
+    if shown.version_list:
+        yield ""
+        yield from draw(
+            version_columns(screen), shown.version_list, screen=screen, header=False, indent="  "
+        )
+        if (older := dataset.versions - len(shown.version_list)) > 0 and not shown.one_version:
+            yield f"  … {older:,} older:  datacat log {dataset.name}"
+    if shown.readme and screen.verbose:
+        yield ""
+        yield from (f"  {printable(line)}" for line in shown.readme.splitlines())
+    yield ""
+    yield f"  datacat pull {version.ref}"
+
+
+def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
+    dataset, version = shown.dataset, shown.version
+    label = "version" if shown.one_version else "newest"
+    when = human_age(version.created_at, screen.now)
+    message = f': "{printable(version.message)}"' if version.message else ""
+    yield label, f"v{version.number}, {printable(version.author)}, {when}{message}"
+    if shown.one_version and dataset.latest and dataset.latest != version.ref:
+        yield "newest", short_version(dataset.latest)
+    tags = f"tags     {printable(', '.join(dataset.tags))}" if dataset.tags else ""
+    yield "owner", f"{printable(dataset.owner):<24} {tags}".rstrip()
+    size = f"{count_of(version.files, 'file')}, {human_bytes(version.bytes)}"
+    aliases = ", ".join(f"{alias} → {number}" for alias, number in dataset.aliases.items())
+    yield "size", f"{size:<24} {'aliases  ' + printable(aliases) if aliases else ''}".rstrip()
+    if shown.contents:
+        yield "contents", _contents(shown)
+    if version.sources:
+        yield "made from", printable(", ".join(version.sources))
+    if version.params:
+        yield "params", pairs_text(version.params)
+    if version.metrics:
+        yield "metrics", pairs_text(version.metrics)
+    if version.code:
+        yield "code", code_text(version.code)
+    if shown.used_by:
+        first = ", ".join(shown.used_by[:USED_BY_SHOWN])
+        rest = len(shown.used_by) - USED_BY_SHOWN
+        yield "used by", printable(first) + (f" and {rest} more" if rest > 0 else "")
+    if version.trashed_at:
+        by = f" by {printable(version.trashed_by)}" if version.trashed_by else ""
+        yield "trash", f"moved there{by}, {human_age(version.trashed_at, screen.now)}"
+
+
+def _contents(shown: Shown) -> str:
+    """`4,823 .nii.gz 18.5 GB · 12 .csv 96.4 MB · README.md`."""
+    parts = []
+    for suffix, files, size in shown.contents[:CONTENTS_SHOWN]:
+        if files == 1 and not suffix.startswith(".") and suffix:
+            parts.append(printable(suffix))
+        else:
+            name = printable(suffix) if suffix else "without suffix"
+            parts.append(f"{files:,} {name} {human_bytes(size)}")
+    rest = sum(files for _, files, _ in shown.contents[CONTENTS_SHOWN:])
+    return " · ".join(parts) + (f" · {rest:,} more" if rest else "")
+
+
+def _in_use(screen: Screen, shown: Shown) -> Iterator[str]:
+    columns: list[Column[int]] = [
+        Column("", lambda i: shown.in_use[i].user),
+        Column("", lambda i: short_version(shown.in_use[i].ref)),
+        Column("", lambda i: f"{shown.in_use[i].host}:{shown.in_use[i].path}", flexible=True),
+        Column("", lambda i: _day(shown.in_use[i].last_seen, screen.now)),
+    ]
+    indent = " " * (LABEL_CELLS + 3)
+    rows = range(len(shown.in_use))
+    lines = draw(columns, list(rows), screen=screen, header=False, indent=indent)
+    for number, line in enumerate(lines):
+        yield f"  {'in use':<{LABEL_CELLS}} {line[len(indent) :]}" if number == 0 else line
+
+
+def _day(then: datetime, now: datetime) -> str:
+    same_day = then.astimezone().date() == now.astimezone().date()
+    return "today" if same_day else human_age(then, now)
+
+
+def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
+    """The same facts for a program: one key and one value a line, bytes and UTC."""
+    dataset, version = shown.dataset, shown.version
+    yield "ref", version.ref
+    yield "name", dataset.name
+    yield "description", dataset.description
+    yield "owner", dataset.owner
+    yield "tags", ",".join(dataset.tags)
+    yield "aliases", ",".join(f"{alias}={number}" for alias, number in dataset.aliases.items())
+    yield "newest", dataset.latest or ""
+    yield "versions", str(dataset.versions)
+    yield "hash", version.hash
+    yield "message", version.message
+    yield "author", version.author
+    yield "created_at", rfc3339(version.created_at)
+    yield "files", str(version.files)
+    yield "bytes", str(version.bytes)
+    yield "base", version.base or ""
+    yield "made_from", ",".join(version.sources)
+    yield "used_by", ",".join(shown.used_by)
+    for key, value in version.params.items():
+        yield f"param.{key}", scalar_text(value)
+    for key, value in version.metrics.items():
+        yield f"metric.{key}", scalar_text(value)
+    if version.code:
+        yield "code.repo", version.code.repo
+        yield "code.commit", version.code.commit
+        yield "code.dirty", scalar_text(version.code.dirty)
+    for copy in shown.in_use:
+        yield "in_use", f"{copy.user} {copy.ref} {copy.host}:{copy.path}"
