@@ -103,10 +103,13 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own: list[click.Parameter] = [*self.own_params]
-        write_options(ctx, formatter, "Options", own)
-        shared = [p for p in self.get_params(ctx) if p not in own]
+        self.format_own_options(ctx, formatter)
+        shared = [p for p in self.get_params(ctx) if p not in self.own_params]
         write_options(ctx, formatter, "Options of every command", shared)
+
+    def format_own_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The section of the options that only this command has."""
+        write_options(ctx, formatter, "Options", self.own_params)
 
     def format_epilog(
         self,

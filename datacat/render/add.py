@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -150,8 +149,8 @@ def _nothing_new(result: AddResult, *, screen: Screen, path: str) -> Iterator[st
             f"  The newest is {result.newest}."
             f"     What changed since:  datacat diff {version.ref} {result.newest}"
         )
-        again = f"datacat add {shlex.quote(path)} --name {version.name} --new-version"
-        yield f"  Make it the newest anyway:  {printable(again)}"
+        again = f"datacat add {screen.typed(path)} --name {version.name} --new-version"
+        yield f"  Make it the newest anyway:  {again}"
 
 
 def near_duplicate(result: AddResult, diff: Diff, *, name: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,8 +89,8 @@ def _page(screen: Screen, diff: Diff, *, limit: int, stat: bool) -> Iterator[str
     ]
     yield from draw(columns, lines, screen=screen, header=False, indent="  ")
     if len(lines) < len(diff.changes):
-        sides = " ".join(shlex.quote(screen.place(side)) for side in (diff.a, diff.b))
-        yield f"All of them:  datacat diff {printable(sides)} --names"
+        sides = " ".join(screen.typed(side) for side in (diff.a, diff.b))
+        yield f"All of them:  datacat diff {sides} --names"
 
 
 def fold(changes: Sequence[Change], *, limit: int) -> Iterator[Line]:

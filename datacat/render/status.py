@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from datacat.model import Change, ChangeKind, StatusEntry
@@ -65,8 +64,8 @@ def _block(screen: Screen, entry: StatusEntry, width: int) -> Iterator[str]:
     if entry.state != "changed":
         return
     yield from (f"    {line}" for line in change_lines(entry.changes, limit=CHANGES_SHOWN))
-    place = shlex.quote(screen.place(entry.path))
-    yield printable(f"  Save:  datacat add {place}       Details:  datacat diff {place}")
+    place = screen.typed(entry.path)
+    yield f"  Save:  datacat add {place}       Details:  datacat diff {place}"
 
 
 def _state(entry: StatusEntry) -> str:
@@ -92,17 +91,17 @@ def _untracked(screen: Screen, entry: StatusEntry) -> Iterator[str]:
     where = printable(screen.place(entry.path))
     size = f"{count_of(entry.files, 'file')}, {human_bytes(entry.bytes)}"
     yield f"{where}   not a datacat copy. Compared by content ({size}):"
-    quoted = shlex.quote(screen.place(entry.path))
+    quoted = screen.typed(entry.path)
     if entry.identical_to:
         yield f"  exactly {entry.identical_to}"
-        yield printable(f"  Track it:  datacat pull {entry.identical_to} -d {quoted}")
+        yield f"  Track it:  datacat pull {entry.identical_to} -d {quoted}"
     elif entry.similar:
         for similar in entry.similar:
             yield (
                 f"  {percent(similar.same_bytes_ratio)} the same as {similar.ref}:"
                 f" {count_of(similar.added, 'file')} only here, {similar.modified:,} differ"
             )
-        yield printable(f"  See:  datacat diff {entry.similar[0].ref} {quoted}")
+        yield f"  See:  datacat diff {entry.similar[0].ref} {quoted}"
     else:
         yield "  like nothing in the store"
-        yield printable(f"  Save:  datacat add {quoted}")
+        yield f"  Save:  datacat add {quoted}"

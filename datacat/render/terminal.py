@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
+
+from datacat.text import printable
 
 WIDTH_DEFAULT = 80
 _BOLD = "\x1b[1m"
@@ -81,6 +84,13 @@ class Screen:
         if self.home and path.startswith(self.home.rstrip("/") + "/"):
             return "~/" + path[len(self.home) :].strip("/")
         return path
+
+    def typed(self, path: str) -> str:
+        """The same, quoted as it has to be typed into a shell."""
+        shown = self.place(path)
+        # A quoted tilde is not a home folder.
+        head, tail = ("~/", shown[2:]) if shown.startswith("~/") else ("", shown)
+        return printable(head + shlex.quote(tail))
 
 
 def as_json(value: object) -> str:

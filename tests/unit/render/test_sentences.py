@@ -1,0 +1,468 @@
+"""What actions say: the texts of add, pull, status, show, log, verify and init."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from datacat.model import (
+    AddResult,
+    Change,
+    ChangeKind,
+    Changes,
+    Code,
+    CopyInUse,
+    Damage,
+    Diff,
+    InitResult,
+    Listing,
+    LogEntry,
+    Parameters,
+    PullResult,
+    Shown,
+    Similar,
+    StatusEntry,
+    StoreInfo,
+    VerifyResult,
+)
+from datacat.render import add, pull
+from datacat.render.init import summary as init_summary
+from datacat.render.listing import totals
+from datacat.render.log import print_feed, print_versions
+from datacat.render.progress import time_left
+from datacat.render.show import print_shown
+from datacat.render.status import print_status
+from datacat.render.verify import duration, print_verified
+from datacat.text import human_bytes, without_version_words
+from tests.unit.render.conftest import NOW, dataset, make, version
+
+
+def said(result: AddResult, path: str = "./cmr", **options: object) -> list[str]:
+    earlier = options.pop("earlier", [])
+    return list(add.summary(result, screen=make().screen, path=path, earlier=earlier))  # type: ignore[arg-type]
+
+
+def test_first_version() -> None:
+    saved = version(1, files=4504, bytes=17_200_000_000, new_bytes=10_900_000_000, base=None)
+    result = AddResult(
+        saved,
+        True,
+        first=True,
+        skipped=(".DS_Store", "a/.ipynb_checkpoints/", ".ipynb_checkpoints/"),
+    )
+    assert said(result) == [
+        "Saved cmr@v1: 4,504 files, 17.2 GB  (10.9 GB new, 6.3 GB already in the store)",
+        "  skipped 3: .ipynb_checkpoints/ (2), .DS_Store",
+        "Teammates run:  datacat pull cmr",
+    ]
+
+
+def test_next_version() -> None:
+    assert said(AddResult(version(), True)) == [
+        "Saved cmr@v4: 24 added, 72 changed, 0 removed. 300.0 MB new of 18.6 GB.",
+        "See it:  datacat diff cmr@v3 cmr@v4",
+    ]
+
+
+def test_dry_run_saves_nothing_and_says_so() -> None:
+    lines = said(AddResult(version(), True, dry_run=True))
+    assert lines[0].startswith("Would save cmr@v4: 24 added")
+    assert lines[-1] == "Nothing was saved (dry run)."
+
+
+def test_identical_content() -> None:
+    known = replace(version(2, author="bob"), created_at=NOW - timedelta(days=21))
+    assert said(AddResult(known, False, newest="cmr@v4"), "./cmr_final (1)") == [
+        "Nothing to add: this is exactly cmr@v2 (bob, 3 weeks ago).",
+        "  The newest is cmr@v4.     What changed since:  datacat diff cmr@v2 cmr@v4",
+        "  Make it the newest anyway:  datacat add './cmr_final (1)' --name cmr --new-version",
+    ]
+    assert len(said(AddResult(known, False))) == 1
+
+
+def test_partial_copy() -> None:
+    result = AddResult(version(4, files=4_813, changes=Changes(added=1)), True, kept=4_809)
+    assert said(result)[1] == (
+        "  You pulled 3 of 4,812 files; the other 4,809 stay as they are in v3."
+    )
+
+
+def test_an_output_names_sources_code_and_how_metrics_moved() -> None:
+    saved = version(
+        9,
+        name="unet",
+        files=3,
+        bytes=412_600_000,
+        new_bytes=412_600_000,
+        base="unet@v8",
+        sources=("cmr@v3", "cmr-labels@v2"),
+        metrics={"dice": 0.912, "loss": 0.2, "note": "fine"},
+        code=Code("https://example.org/team/seg.git", "4f2c1aa77", True),
+    )
+    earlier = [
+        version(8, metrics={"dice": 0.905, "loss": 0.1}),
+        version(7, metrics={"dice": 0.871, "loss": 0.3}),
+    ]
+    assert said(AddResult(saved, True), earlier=earlier) == [
+        "Saved unet@v9: 3 files, 412.6 MB.",
+        "  made from  cmr@v3, cmr-labels@v2      code  seg @ 4f2c1aa, uncommitted changes",
+        "  dice 0.912 (best so far; v8 was 0.905)",
+        "  loss 0.2 (v8 was 0.1)",
+        "  note fine",
+        "Teammates run:  datacat pull unet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "others", "best"),
+    [
+        ("dice", 0.9, [0.8], True),
+        ("dice", 0.9, [0.9], False),
+        ("val_loss", 0.1, [0.2, 0.3], True),
+        ("val.loss", 0.25, [0.2, 0.3], False),
+        ("dice", True, [0.1], False),
+        ("dice", "0.9", [0.1], False),
+        ("glossary", 2, [1], True),
+        ("dice", 1, ["x"], False),
+    ],
+)
+def test_best(name: str, value: object, others: list[object], best: bool) -> None:
+    assert add.is_best(name, value, others) is best  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("cmr_final_v2_new", "cmr"),
+        ("x-copy", "x"),
+        ("data_20261103", "data"),
+        ("a (1)", "a"),
+        ("cmr-v3", "cmr"),
+        ("cmr", None),
+        ("renew", None),
+        ("threshold", None),
+        ("final", None),
+        ("ukb-2024", None),
+    ],
+)
+def test_names_that_count_versions(name: str, short: str | None) -> None:
+    assert without_version_words(name) == short
+
+
+def test_a_name_that_counts_versions_gets_the_one_hint() -> None:
+    lines = said(AddResult(version(1, name="cmr-final-v2", base=None), True, first=True))
+    assert lines[-1] == (
+        "hint: versions are kept for you; a short name like 'cmr' ages better (--name cmr)."
+    )
+    assert not any("Teammates" in line for line in lines)
+
+
+def test_near_duplicate_question() -> None:
+    plan = AddResult(
+        version(1, name="cmr-final-v2-new", base=None),
+        True,
+        first=True,
+        similar=(Similar("cmr@v3", 0.9849, 24, 72, 0),),
+    )
+    changes = [Change(f"sub-{i}/sax.nii.gz", ChangeKind.ADDED) for i in range(4811, 4835)]
+    changes += [Change(f"sub-{i:04}/mask.nii.gz", ChangeKind.MODIFIED) for i in range(17, 89)]
+    diff = Diff("cmr@v3", "./x", 24, 72, 0, 0, 18_400_000_000, 18_600_000_000, tuple(changes))
+    assert list(add.near_duplicate(plan, diff, name="cmr-final-v2-new")) == [
+        "This is 98% the same as cmr@v3 (4,740 of 4,836 files, 18.3 GB of 18.6 GB).",
+        "  + 24 files only here     sub-4811/sax.nii.gz, sub-4812/sax.nii.gz, …",
+        "  ~ 72 files differ        sub-0017/mask.nii.gz, sub-0018/mask.nii.gz, …",
+        "  - 0 files only in cmr@v3",
+        "",
+        "  1  save as the next version of cmr",
+        "  2  save as a separate dataset  (cmr-final-v2-new@v1)",
+        "  3  list all differences",
+        "  q  do nothing",
+    ]
+    assert add.percent(0.99999) == "99%"
+
+
+PULLED = PullResult(
+    ref="cmr@v4",
+    path="/home/bob/work/cmr",
+    files=4836,
+    bytes=18_600_000_000,
+    copied=4836,
+    already=0,
+    linked=0,
+    removed=0,
+    copied_bytes=18_600_000_000,
+    partial=False,
+    previous=None,
+    checked=True,
+    total_files=4836,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["cmr@v4 is in ./cmr  (4,836 files, 18.6 GB, checked)"]),
+        (
+            {"partial": True, "files": 3, "bytes": 96_100_000, "path": "/home/bob/data"},
+            ["3 of 4,836 files from cmr@v4 are in ~/data  (96.1 MB, checked)"],
+        ),
+        (
+            {"previous": "cmr@v4", "copied": 0, "already": 4836, "copied_bytes": 0},
+            ["cmr@v4 is already in ./cmr, unchanged."],
+        ),
+        (
+            {"previous": "cmr@v3", "copied": 96, "replaced": 72, "removed": 1},
+            ["./cmr moved from cmr@v3 to cmr@v4: 24 added, 72 replaced, 1 removed."],
+        ),
+        (
+            {"adopted": True, "copied": 0},
+            ["./cmr already holds cmr@v4 (content checked); now tracked."],
+        ),
+        (
+            {"linked": 4836, "copied": 0, "copied_bytes": 0},
+            [
+                "cmr@v4 is in ./cmr as read-only links into the store (0 B copied).",
+                "  To edit files, pull a copy instead:"
+                "  datacat pull cmr@v4 --link copy -d cmr-edit",
+            ],
+        ),
+        (
+            {"dry_run": True, "already": 4, "copied": 4832},
+            [
+                "Would get cmr@v4 into ./cmr: 4,832 files to write (18.6 GB),"
+                " 4 there already, 0 to remove.",
+                "Nothing was touched (dry run).",
+            ],
+        ),
+        (
+            {"backup": "/home/bob/work/cmr/.datacat/backup/1"},
+            [
+                "cmr@v4 is in ./cmr  (4,836 files, 18.6 GB, checked)",
+                "  your changes are kept in ./cmr/.datacat/backup/1",
+            ],
+        ),
+    ],
+)
+def test_pull(changes: dict[str, object], expected: list[str]) -> None:
+    result = replace(PULLED, **changes)  # type: ignore[arg-type]
+    assert list(pull.summary(result, screen=make().screen)) == expected
+
+
+def entry(**changes: object) -> StatusEntry:
+    values: dict[str, object] = {
+        "path": "/home/bob/work/cmr",
+        "ref": "cmr@v3",
+        "state": "unchanged",
+        "newest": "cmr@v3",
+        "newest_by": "alice",
+        "changes": (),
+        "partial": False,
+        "linked": False,
+    }
+    return StatusEntry(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_status() -> None:
+    seen = make()
+    changes = (
+        Change("labels.csv", ChangeKind.MODIFIED),
+        Change("sub-0017/mask.nii.gz", ChangeKind.MODIFIED),
+        Change("no\x1btes.txt", ChangeKind.ADDED),
+    )
+    print_status(
+        seen.screen,
+        [
+            entry(state="changed", changes=changes, newest="cmr@v4"),
+            entry(path="/home/bob/work/labels", ref="cmr-labels@v2", newest="cmr-labels@v2"),
+            entry(
+                path="/home/bob/old",
+                ref=None,
+                state="untracked",
+                files=2,
+                bytes=10,
+                similar=(Similar("cmr@v3", 0.98, 24, 72, 0),),
+            ),
+        ],
+    )
+    assert seen.answers.getvalue().splitlines() == [
+        "./cmr      cmr@v3, changed: 1 added, 2 modified   (v4 is available, by alice)",
+        "    ~ labels.csv",
+        "    ~ sub-0017/mask.nii.gz",
+        "    + no\\x1btes.txt",
+        "  Save:  datacat add ./cmr       Details:  datacat diff ./cmr",
+        "./labels   cmr-labels@v2, unchanged",
+        "~/old   not a datacat copy. Compared by content (2 files, 10 B):",
+        "  98% the same as cmr@v3: 24 files only here, 72 differ",
+        "  See:  datacat diff cmr@v3 ~/old",
+    ]
+
+
+def test_status_in_a_pipe() -> None:
+    seen = make(tty=False)
+    print_status(seen.screen, [entry(state="changed", changes=(Change("a", ChangeKind.REMOVED),))])
+    assert seen.answers.getvalue().splitlines() == [
+        "PATH\tREF\tSTATE\tNEWEST\tADDED\tMODIFIED\tREMOVED\tRENAMED",
+        "/home/bob/work/cmr\tcmr@v3\tchanged\tcmr@v3\t0\t0\t1\t0",
+    ]
+
+
+SHOWN = Shown(
+    dataset=dataset(aliases={"gold": "v3", "paper-2026": "v2"}),
+    version=version(sources=("ukb-raw@v1",)),
+    one_version=False,
+    version_list=(version(4), version(3, aliases=("gold",), message="add [site] 4")),
+    contents=((".nii.gz", 4823, 18_500_000_000), (".csv", 12, 96_400_000), ("README.md", 1, 20)),
+    used_by=("cmr-labels@v2", "unet-cmr@v9", "x@v1"),
+    in_use=(CopyInUse("bob", "hub", "/home/bob/cmr", "cmr@v4", NOW),),
+)
+
+
+def test_show() -> None:
+    seen = make()
+    print_shown(seen.screen, SHOWN)
+    assert seen.answers.getvalue().splitlines() == [
+        "cmr    UK Biobank short-axis cine, anonymised",
+        '  newest    v4, alice, 2 hours ago: "fix 72 masks"',
+        "  owner     alice                    tags     cardiac, mri",
+        "  size      4,836 files, 18.6 GB     aliases  gold → v3, paper-2026 → v2",
+        "  contents  4,823 .nii.gz 18.5 GB · 12 .csv 96.4 MB · README.md",
+        "  made from ukb-raw@v1",
+        "  used by   cmr-labels@v2, unet-cmr@v9 and 1 more",
+        "  in use    bob  v4  hub:/home/bob/cmr  today",
+        "",
+        "  v4  2 hours ago  alice  +24 ~72  fix 72 masks",
+        "  v3  2 hours ago  alice  +24 ~72  add [site] 4  gold",
+        "  … 2 older:  datacat log cmr",
+        "",
+        "  datacat pull cmr@v4",
+    ]
+
+
+def test_show_in_a_pipe_is_keys_and_values() -> None:
+    seen = make(tty=False)
+    run = version(params={"lr": 0.0003, "aug": True}, metrics={"dice": 0.9}, message="a\nb")
+    print_shown(seen.screen, replace(SHOWN, version=run))
+    lines = seen.answers.getvalue().splitlines()
+    found = dict(line.split("\t") for line in lines)
+    assert found["bytes"] == "18600000000"
+    assert found["message"] == "a\\nb"
+    assert (found["param.lr"], found["param.aug"]) == ("0.0003", "true")
+    assert found["created_at"] == "2026-11-22T10:00:00Z"
+
+
+def test_log_of_runs() -> None:
+    seen = make()
+    runs = [
+        version(9, metrics={"dice": 0.912}, params={"lr": 0.0003, "epochs": 80}, message="rot"),
+        version(8, metrics={"dice": 0.905}, params={"lr": 0.0003}, message="more"),
+    ]
+    print_versions(seen.screen, runs, params=False, metrics=True)
+    assert seen.answers.getvalue().splitlines() == [
+        "VERSION  WHEN         BY     dice   lr      epochs  MESSAGE  ALIASES",
+        "v9       2 hours ago  alice  0.912  0.0003  80      rot",
+        "v8       2 hours ago  alice  0.905  0.0003          more",
+    ]
+
+
+def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = datetime(2026, 11, 22, 9, 14).astimezone()
+    seen = make()
+    object.__setattr__(seen.screen, "now", local.astimezone(UTC))
+    entries = [
+        LogEntry(local, "alice", "hub", "saved", "cmr@v4", None, "fix [72] masks"),
+        LogEntry(local - timedelta(minutes=24), "bob", "hub", "pulled", "cmr@v3", "/home/bob/cmr"),
+        LogEntry(local - timedelta(days=1), "dana", "hub", "alias", "cmr@gold → v3"),
+    ]
+    print_feed(seen.screen, entries)
+    assert seen.answers.getvalue().splitlines() == [
+        "today      09:14  alice  saved   cmr@v4         fix [72] masks",
+        "           08:50  bob    pulled  cmr@v3         hub:/home/bob/cmr",
+        "yesterday  09:14  dana   alias   cmr@gold → v3",
+    ]
+
+
+def test_verify() -> None:
+    seen = make()
+    good = VerifyResult("cmr@v4", 4836, 18_600_000_000, 24.2, (), ())
+    print_verified(seen.screen, [good])
+    assert seen.answers.getvalue() == "4,836 files checked, 18.6 GB in 24 s: all as saved.\n"
+    seen = make(tty=False)
+    bad = replace(good, damaged=(Damage("cmr@v4", "sub-0017/sax.nii.gz", "bytes differ"),))
+    print_verified(seen.screen, [good, bad])
+    assert seen.answers.getvalue().splitlines() == [
+        "TARGET\tSTATE\tREF\tPATH\tREASON",
+        "cmr@v4\tok\t\t\t",
+        "cmr@v4\tdamaged\tcmr@v4\tsub-0017/sax.nii.gz\tbytes differ",
+    ]
+    seen = make()
+    print_verified(seen.screen, [bad])
+    assert seen.answers.getvalue().splitlines()[1:] == [
+        "1 of 4,836 damaged:",
+        "  cmr@v4/sub-0017/sax.nii.gz: bytes differ",
+    ]
+
+
+def test_init() -> None:
+    info = StoreInfo("id", "imaging", "", NOW, "alice", Parameters())
+    joined = InitResult(info, "/shared/datacat", False, 14, 3, None)
+    screen = make().screen
+    assert list(init_summary(joined, screen=screen, user="bob", remembered=None)) == [
+        "Joined the store 'imaging' at /shared/datacat: 14 datasets, 3 people.",
+        "Next:  datacat ls",
+    ]
+    created = replace(joined, created=True, group="imaging")
+    remembered = "/home/bob/.config/datacat/config.toml"
+    assert list(init_summary(created, screen=screen, user="bob", remembered=remembered)) == [
+        "Created a new team store at /shared/datacat.",
+        "  writable by group 'imaging'; you are 'bob'",
+        "  remembered in ~/.config/datacat/config.toml",
+        "Teammates run:  datacat init /shared/datacat",
+        "Next:  datacat add ./my-folder",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listing", "query", "filtered", "text"),
+    [
+        (
+            Listing((dataset(),) * 5, 5, 23, 167_700_000_000),
+            None,
+            False,
+            "5 datasets, 23 versions, 167.7 GB on disk",
+        ),
+        (
+            Listing((), 0, 0, 0),
+            None,
+            False,
+            "No datasets yet in /s.  Add the first:  datacat add ./folder",
+        ),
+        (
+            Listing((), 5, 23, 1, suggestion="heart"),
+            "hart",
+            True,
+            "Nothing matches 'hart' among 5 datasets. Did you mean 'heart'?",
+        ),
+        (Listing((dataset(),), 5, 23, 1), "cmr", True, "1 of 5 datasets"),
+    ],
+)
+def test_totals(listing: Listing, query: str | None, filtered: bool, text: str) -> None:
+    assert totals(listing, place="/s", query=query, filtered=filtered) == text
+
+
+def test_numbers() -> None:
+    assert [human_bytes(n) for n in (0, 999, 1000, 999_949, 999_950, 18_600_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "999.9 kB",
+        "1.0 MB",
+        "18.6 GB",
+    ]
+    assert (time_left(5.4), time_left(600), time_left(7_800)) == (
+        "5 s left",
+        "10 min left",
+        "2 h 10 min left",
+    )
+    assert (duration(0.44), duration(24.4), duration(180)) == ("0.4 s", "24 s", "3 min")
