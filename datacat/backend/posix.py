@@ -283,9 +283,8 @@ class PosixBackend(Backend):
             call()
         except FileNotFoundError:
             folder = os.path.dirname(path)
-            if os.path.isdir(folder):
-                raise
-            make_folder(self.root, folder)
+            if not os.path.isdir(folder):  # unless somebody else made it this moment
+                make_folder(self.root, folder)
             call()
 
     def _has_atomic_create(self) -> bool:

@@ -134,11 +134,11 @@ class RetryingBackend(Backend):
 
     def _holds(self, key: str, size_bytes: int, read: Callable[[int, int], bytes]) -> bool:
         """Whether `key` is there with exactly these bytes; other bytes are left to `write`."""
-        found = self.backend.stat(key)
+        found = self.stat(key)
         if found is None or found.size_bytes != size_bytes:
             return False
         return all(
-            self.backend.read_range(key, offset, _COMPARED_BYTES) == read(offset, _COMPARED_BYTES)
+            self.read_range(key, offset, _COMPARED_BYTES) == read(offset, _COMPARED_BYTES)
             for offset in range(0, size_bytes, _COMPARED_BYTES)
         )
 
