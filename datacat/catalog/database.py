@@ -286,6 +286,7 @@ class Catalog:
 
 def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
     """Apply entries to an open catalog in batches; the seq of the last."""
+    connection.execute("begin")
     base = tables.StoredRows(connection).head
     while batch := list(itertools.islice(news, BATCH_RECORDS)):
         fold = Fold(tables.StoredRows(connection))
@@ -294,6 +295,7 @@ def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
             fold.apply(entry.seq, entry.record)
         tables.write(connection, fold.changes, base=base, head=fold.head, digest=batch[-1].digest)
         base = fold.head
+    connection.execute("commit")
     return base
 
 

@@ -46,6 +46,9 @@ class Applied(msgspec.Struct, frozen=True):
 class Fold(Overlay):
     """The catalog after a base and the records applied here. Used by one thread."""
 
+    _at: datetime
+    """The time that the record being applied tells, in UTC."""
+
     # Applying
 
     def verdict(self, seq: int, record: Record | Void) -> Void | None:
@@ -67,18 +70,19 @@ class Fold(Overlay):
         if isinstance(record, Void):
             self.changes.records.append((seq, *[None] * 9, record.reason))
             return record
+        self._at = record.at.replace(tzinfo=None)
         applied = Applied() if verdict else self._do(seq, record)
         if verdict is None:
             self._txids[record.txid] = True
             row = self._datasets.get(applied.dataset_id or 0)
             if row is not None:
-                row.updated_at = _time(record)
+                row.updated_at = self._at
         self.changes.records.append(
             (
                 seq,
                 record.txid,
                 type(record).__struct_config__.tag,
-                _time(record),
+                self._at,
                 record.by,
                 record.host,
                 record.client,
@@ -91,14 +95,14 @@ class Fold(Overlay):
         return verdict or applied
 
     def _check(self, seq: int, record: Record) -> None:
-        _must(record.seq == seq, f"says that it is record {record.seq}")
-        _must(
-            isinstance(record, StoreCreate) == (seq == 1),
-            "the first record, and no other, is store.create",
-        )
+        if record.seq != seq:
+            raise BrokenRuleError(f"says that it is record {record.seq}")
+        if isinstance(record, StoreCreate) != (seq == 1):
+            raise BrokenRuleError("the first record, and no other, is store.create")
         if record.txid not in self._txids:
             self._load_txids([record.txid])
-        _must(not self._txids[record.txid], f"transaction {record.txid} is there twice")
+        if self._txids[record.txid]:
+            raise BrokenRuleError(f"transaction {record.txid} is there twice")
         match record:
             case VersionAdd():
                 self._check_add(record)
@@ -139,20 +143,20 @@ class Fold(Overlay):
 
     def _check_add(self, record: VersionAdd) -> None:
         expected = self.next_number(record.dataset)
-        _must(record.number == expected, f"the next version is v{expected}, not v{record.number}")
-        if record.base_version is not None:
-            _must(record.base_version < expected, f"there is no base v{record.base_version}")
+        if record.number != expected:
+            raise BrokenRuleError(f"the next version is v{expected}, not v{record.number}")
+        if record.base_version is not None and record.base_version >= expected:
+            raise BrokenRuleError(f"there is no base v{record.base_version}")
         for source in record.sources:
             name, _, number = source.rpartition("@v")
             _must(int(number) < self.next_number(name), f"there is no source {source}")
-        _must(
-            all(seq < record.seq for seq in record.segments or ()),
-            "its content lies in records that do not exist yet",
-        )
-        keys = named_files(record)
-        self._load_condemned([key for key in keys if key not in self._condemned])
-        gone = [key for key in keys if self._condemned[key]]
-        _must(not gone, f"refers to {', '.join(gone)}, which was condemned")
+        if record.segments and max(record.segments) >= record.seq:
+            raise BrokenRuleError("its content lies in records that do not exist yet")
+        if self._base.any_condemned or self.changes.condemned:
+            keys = named_files(record)
+            self._load_condemned(keys)
+            gone = [key for key in keys if self._condemned[key]]
+            _must(not gone, f"refers to {', '.join(gone)}, which was condemned")
 
     def _do_add(self, seq: int, record: VersionAdd) -> Applied:
         row = self.resolve(record.dataset) or self._new_dataset(seq, record)
@@ -163,7 +167,7 @@ class Fold(Overlay):
             row.description = record.description
         state = VersionState(manifest_key=record.manifest.key, message=record.message)
         self._states[key] = state
-        self.changes.versions[key] = (_version_row(row.id, seq, record), state)
+        self.changes.versions[key] = (_version_row(row.id, seq, record, self._at), state)
         if record.sketch:
             self.changes.sketches.append((*key, record.sketch))
         for kind, segment in (("chunks", record.chunks), ("recipes", record.recipes)):
@@ -182,7 +186,7 @@ class Fold(Overlay):
         for tag in record.tags:
             self.changes.tags[row.id, tag] = True
         for alias in record.aliases:
-            self._set_alias(row.id, alias, _alias_row(seq, record, record.number))
+            self._set_alias(row.id, alias, record.number, seq=seq, by=record.by)
         return Applied(row.id, f"@v{record.number}", record.message)
 
     def _new_dataset(self, seq: int, record: VersionAdd) -> DatasetRow:
@@ -191,9 +195,9 @@ class Fold(Overlay):
             name=record.dataset,
             description="",
             owner=record.by,
-            created_at=_time(record),
+            created_at=self._at,
             created_by=record.by,
-            updated_at=_time(record),
+            updated_at=self._at,
             next_number=1,
         )
         self._datasets[seq] = row
@@ -223,7 +227,7 @@ class Fold(Overlay):
             state.trashed_seq = state.trashed_at = state.trashed_by = state.trash_reason = None
             if isinstance(record, VersionRemove):
                 reason = record.reason
-                state.trashed_seq, state.trashed_at = seq, _time(record)
+                state.trashed_seq, state.trashed_at = seq, self._at
                 state.trashed_by, state.trash_reason = record.by, reason
         self.changes.datasets[row.id] = row
         if len(record.numbers) == 1:
@@ -246,13 +250,16 @@ class Fold(Overlay):
         row = self._dataset(record.dataset)
         self.changes.datasets[row.id] = row
         number = record.number
-        self._set_alias(
-            row.id, record.alias, None if number is None else _alias_row(seq, record, number)
-        )
+        self._set_alias(row.id, record.alias, number, seq=seq, by=record.by)
         detail = "removed" if number is None else f"→ v{number}"
         return Applied(row.id, f"@{record.alias}", detail)
 
-    def _set_alias(self, identity: int, alias: str, row: AliasRow | None) -> None:
+    def _set_alias(
+        self, identity: int, alias: str, number: int | None, *, seq: int, by: str
+    ) -> None:
+        row = None
+        if number is not None:
+            row = AliasRow(number=number, seq=seq, set_at=self._at, set_by=by)
         self._aliases[identity, alias] = self.changes.aliases[identity, alias] = row
 
     # dataset.edit, dataset.rename
@@ -322,14 +329,6 @@ def _must(holds: bool, reason: str) -> None:
         raise BrokenRuleError(reason)
 
 
-def _time(record: Record) -> datetime:
-    return record.at.replace(tzinfo=None)
-
-
-def _alias_row(seq: int, record: Record, number: int) -> AliasRow:
-    return AliasRow(number=number, seq=seq, set_at=_time(record), set_by=record.by)
-
-
 def _value_row(key: VersionKey, name: str, value: Value, *, edit: bool = False) -> Row | None:
     """A row of params or metrics. In an edit, null takes the value away."""
     if edit and value is None:
@@ -340,7 +339,7 @@ def _value_row(key: VersionKey, name: str, value: Value, *, edit: bool = False) 
     return (*key, name, text, None if math.isnan(as_number) else as_number)
 
 
-def _version_row(identity: int, seq: int, record: VersionAdd) -> Row:
+def _version_row(identity: int, seq: int, record: VersionAdd, at: datetime) -> Row:
     """A row of `fold.versions` up to what a `VersionState` holds."""
     code = record.code
     return (
@@ -361,7 +360,7 @@ def _version_row(identity: int, seq: int, record: VersionAdd) -> Row:
         record.changes.removed,
         record.by,
         record.host,
-        _time(record),
+        at,
         record.base_version,
         code.repo if code else None,
         code.commit if code else None,

@@ -13,7 +13,8 @@ import random as random_module
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from datacat import layout
 from datacat.backend.base import Backend, Created
@@ -43,8 +44,7 @@ _LINE_BYTES_MAX = 64 * RECORD_BYTES_MAX
 _PIECE_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One slot of the log: its bytes, their SHA-256, and what they say."""
 
     seq: int
@@ -297,12 +297,14 @@ class Log:
 
 def _entry(seq: int, data: bytes, prev: str) -> Entry:
     """The entry for slot `seq`, checked against the digest of the record before it."""
-    key = layout.log_record(seq)
-    record = decode(data, key)
+    try:
+        record = decode(data, "")
+    except DatacatError:
+        record = decode(data, layout.log_record(seq))  # once more, to name it
     if isinstance(record, Record):
         if record.prev != prev:
             raise Corrupt(
-                f"the log was altered: {key} does not continue record {seq - 1}",
+                f"the log was altered: {layout.log_record(seq)} does not continue record {seq - 1}",
                 kind="log_altered",
             )
         if record.seq != seq:

@@ -95,7 +95,7 @@ class Overlay:
         aliases: set[tuple[int, str]] = set()
         keys: set[str] = set()
         for record in known:
-            if isinstance(record, VersionAdd):
+            if isinstance(record, VersionAdd) and self._base.any_condemned:
                 keys.update(named_files(record))
             identity = self._ids.get(getattr(record, "dataset", ""))
             if identity is None:

@@ -34,9 +34,8 @@ _PREFIX = b'{"check":"'
 _PREFIX_BYTES = len(_PREFIX) + 16 + len('",')
 _SCALAR_TEXT_MAX = 4_096
 
-_TEXT = r"\A[^\x00\ud800-\udfff]*\Z"
 _DIGEST = r"\A(?:blake3:[0-9a-f]{64}|sha256:[0-9a-f]{64}|xxh3-128:[0-9a-f]{32})\Z"
-_KEY = r"\A(?:manifests|segments|whole|packs)/(?!.*(?:\.\.|//))[0-9a-z./-]{1,240}\Z"
+_KEY = r"\A(?:manifests|segments|whole|packs)(?:/[0-9a-z-]+(?:\.[0-9a-z-]+)*)+\Z"
 
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
@@ -46,12 +45,12 @@ Hex64 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(pattern=rf"\A{refs.NAME.pattern}\Z")]
 Reference = Annotated[str, Meta(pattern=rf"\A{refs.NAME.pattern}@v[1-9][0-9]{{0,8}}\Z")]
 Digest = Annotated[str, Meta(pattern=_DIGEST)]
-Key = Annotated[str, Meta(pattern=_KEY)]
-Word = Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=255)]
-Line = Annotated[str, Meta(pattern=_TEXT, max_length=4_096)]
-Message = Annotated[str, Meta(pattern=_TEXT, max_length=16_384)]
+Key = Annotated[str, Meta(pattern=_KEY, max_length=255)]
+Word = Annotated[str, Meta(min_length=1, max_length=255)]
+Line = Annotated[str, Meta(max_length=4_096)]
+Message = Annotated[str, Meta(max_length=16_384)]
 Value = (
-    Annotated[str, Meta(pattern=_TEXT, max_length=_SCALAR_TEXT_MAX)]
+    Annotated[str, Meta(max_length=_SCALAR_TEXT_MAX)]
     | Annotated[int, Meta(ge=-(2**63), le=INTEGER_MAX)]
     | float
     | bool
@@ -94,7 +93,7 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dirty: bool
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", gc=False):
     """What every record carries.
 
     `prev` is the SHA-256 of the bytes of record seq-1 (of `store.json` for the first), `base` the
@@ -117,14 +116,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
             raise ValueError("the time is not in UTC")
 
 
-class StoreCreate(Record, frozen=True, kw_only=True, tag="store.create"):
+class StoreCreate(Record, frozen=True, kw_only=True, tag="store.create", gc=False):
     """The first record of every log, and only that."""
 
     store_id: Hex32
     name: Line = ""
 
 
-class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add"):
+class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False):
     """A new version of `dataset`, which is made when the name is unknown.
 
     `number` must be the next one. `chunks` and `recipes` are what this commit adds to the index,
@@ -162,7 +161,7 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add"):
             refs.check_alias(alias)
 
 
-class VersionRemove(Record, frozen=True, kw_only=True, tag="version.remove"):
+class VersionRemove(Record, frozen=True, kw_only=True, tag="version.remove", gc=False):
     """Versions go to the trash, all or none of them."""
 
     dataset: Name
@@ -170,14 +169,14 @@ class VersionRemove(Record, frozen=True, kw_only=True, tag="version.remove"):
     reason: Message = ""
 
 
-class VersionRestore(Record, frozen=True, kw_only=True, tag="version.restore"):
+class VersionRestore(Record, frozen=True, kw_only=True, tag="version.restore", gc=False):
     """Versions come back from the trash, all or none of them."""
 
     dataset: Name
     numbers: Numbers
 
 
-class AliasSet(Record, frozen=True, kw_only=True, tag="alias.set"):
+class AliasSet(Record, frozen=True, kw_only=True, tag="alias.set", gc=False):
     """An alias points to version `number` from now on; null removes the alias."""
 
     dataset: Name
@@ -189,7 +188,7 @@ class AliasSet(Record, frozen=True, kw_only=True, tag="alias.set"):
         refs.check_alias(self.alias)
 
 
-class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit"):
+class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit", gc=False):
     """Facts about a dataset, or about its version `number`; null leaves a fact as it is.
 
     `params` and `metrics` are merged into those of the version.
@@ -211,20 +210,20 @@ class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit"):
             raise ValueError("an edit of a version without its number")
 
 
-class DatasetRename(Record, frozen=True, kw_only=True, tag="dataset.rename"):
+class DatasetRename(Record, frozen=True, kw_only=True, tag="dataset.rename", gc=False):
     """`dataset` is called `new_name` from now on; the old name keeps pointing to it."""
 
     dataset: Name
     new_name: Name
 
 
-class ContainersCondemn(Record, frozen=True, kw_only=True, tag="containers.condemn"):
+class ContainersCondemn(Record, frozen=True, kw_only=True, tag="containers.condemn", gc=False):
     """Names on shared storage that no later record may refer to: gc will delete them."""
 
     names: Keys
 
 
-class ContainersSwept(Record, frozen=True, kw_only=True, tag="containers.swept"):
+class ContainersSwept(Record, frozen=True, kw_only=True, tag="containers.swept", gc=False):
     """Condemned names that gc has deleted."""
 
     names: Keys
@@ -303,6 +302,8 @@ def _canonical(body: bytes) -> AnyRecord | None:
     Then it holds no duplicate and no unknown field, and the strict parser, which takes ten times
     as long, would say the same.
     """
+    if b"\\u0000" in body:
+        return None
     try:
         record = _decoder.decode(body)
         if record.crit or _encoder.encode(record) != body:
@@ -327,6 +328,8 @@ def _parsed(data: bytes, key: str) -> AnyRecord | Void:
     if not isinstance(fields, dict):
         return Void("not an object")
     _refuse_too_new(fields, key)
+    if _has_bad_text(fields):
+        return Void("a text holds NUL or half a character")
     try:
         record: AnyRecord = msgspec.convert(fields, AnyRecord)
         return record
@@ -351,6 +354,7 @@ def _refuse_too_new(fields: dict[str, Any], key: str) -> None:
             )
 
 
+_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
@@ -374,6 +378,15 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise ValueError("a field is there twice")
     return fields
+
+
+def _has_bad_text(value: object) -> bool:
+    """Whether a NUL or half a surrogate pair is in any text: databases refuse them."""
+    if isinstance(value, str):
+        return _BAD_TEXT.search(value) is not None
+    if isinstance(value, dict):
+        return any(_has_bad_text(part) for part in (*value, *value.values()))
+    return isinstance(value, list) and any(_has_bad_text(part) for part in value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

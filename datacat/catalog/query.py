@@ -1,0 +1,283 @@
+"""Questions about the catalog, answered from one snapshot in SQL, as facts from `model.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from datacat import text
+from datacat.catalog import answers
+from datacat.catalog.record import StoredFile
+from datacat.catalog.references import References, trashed_error
+from datacat.errors import InvalidInput, NotFound
+from datacat.model import Dataset, Listing, LogEntry, Version
+
+SORT_KEYS = {"name": "name", "updated": "updated_at", "size": "bytes", "used": "updated_at"}
+"""What `datasets` sorts by. Who uses a dataset is not in the catalog: the store sorts by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """A part of the index on shared storage; `kind` is chunks or recipes."""
+
+    seq: int
+    kind: str
+    file: StoredFile
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What is needed to estimate how alike a version is to another, without its manifest."""
+
+    ref: str
+    files: int
+    bytes: int
+    sketch: str
+
+
+class CatalogQuery(References):
+    """Questions about one snapshot. `resolve` comes from `References`."""
+
+    # Versions
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of a dataset outside the trash, newest first. Raises `NotFound`."""
+        identity, _ = self._identity(name)
+        return self._versions("dataset_id = $1 and trashed_seq is null", [identity])
+
+    def trashed(self, name: str) -> list[Version]:
+        """The versions of a dataset that `restore` can bring back, newest first."""
+        identity, _ = self._identity(name)
+        return self._versions(
+            "dataset_id = $1 and trashed_seq is not null"
+            " and not exists (from fold.condemned n where n.name = manifest_key)",
+            [identity],
+        )
+
+    def version_by_tree(self, tree_hash: str, *, name: str | None = None) -> Version | None:
+        """The version with exactly this content: of `name` if it has one, and the newest."""
+        found = self._versions("split_part(tree, ':', 2) = $1 and trashed_seq is null", [tree_hash])
+        own = self._names_of(name) if name else ()
+        return next((v for v in found if v.name in own), found[0] if found else None)
+
+    def _names_of(self, name: str) -> Sequence[str]:
+        try:
+            return (self._identity(name)[1],)
+        except NotFound:
+            return ()
+
+    def used_by(self, name: str, *, number: int | None = None) -> list[str]:
+        """References of versions that were made from this dataset or version, newest first."""
+        identity, _ = self._identity(name)
+        found = self._all(
+            """
+            select d.name || '@v' || v.number
+            from fold.sources s
+            join fold.versions v on v.dataset_id = s.dataset_id and v.number = s.number
+            join fold.datasets d on d.id = s.dataset_id
+            where s.source_id = $1
+                and ($2::bigint is null or s.source_number = $2::bigint)
+                and v.trashed_seq is null
+            group by d.name, v.number, v.seq
+            order by v.seq desc
+            """,
+            [identity, number],
+        )
+        return [row[0] for row in found]
+
+    # Datasets
+
+    def dataset(self, name: str) -> Dataset:
+        """One dataset by any of its names. Raises `NotFound`, also when all of it is trashed."""
+        identity, _ = self._identity(name)
+        found = self._datasets("id = $1", [identity])
+        if not found:
+            raise trashed_error(self._versions("dataset_id = $1", [identity])[0], whole=True)
+        return found[0]
+
+    def datasets(
+        self,
+        query: str | None = None,
+        *,
+        owner: str | None = None,
+        tags: Sequence[str] = (),
+        since: datetime | None = None,
+        sort: str = "updated",
+        descending: bool | None = None,
+        limit: int | None = None,
+        trash: bool = False,
+    ) -> Listing:
+        """What the team has. Every word of `query` must occur, without case, in a dataset's name,
+        description, tags, owner, aliases or last message.
+
+        With `trash`, datasets with versions in the trash: `versions` counts those, and the sizes
+        are of the newest of them. Raises `InvalidInput` for an unknown `sort`.
+        """
+        if sort not in SORT_KEYS:
+            raise InvalidInput(
+                f"cannot sort by '{sort}'",
+                kind="bad_sort",
+                hint=f"Known: {', '.join(SORT_KEYS)}.",
+            )
+        down = sort != "name" if descending is None else descending
+        conditions, parameters = ["true"], list[object]()
+
+        def where(condition: str, value: object) -> None:
+            parameters.append(value)
+            conditions.append(condition.replace("?", f"${len(parameters)}"))
+
+        for word in (query or "").lower().split():
+            where(
+                "contains(lower(concat_ws(chr(10), name, description, owner, message,"
+                " array_to_string(tags, chr(10)), array_to_string(flatten(aliases), chr(10)))), ?)",
+                word,
+            )
+        if owner is not None:
+            where("owner = ?", owner)
+        for tag in tags:
+            where("list_contains(tags, ?)", tag.lower())
+        if since is not None:
+            where("updated_at >= ?::timestamp", since.astimezone(UTC).replace(tzinfo=None))
+        found = self._datasets(
+            " and ".join(conditions),
+            parameters,
+            order=f"{SORT_KEYS[sort]} {'desc' if down else 'asc'}, name",
+            limit=limit,
+            trash=trash,
+        )
+        datasets_total, versions_total, stored = self._all(answers.TOTALS)[0]
+        return Listing(
+            datasets=tuple(found),
+            datasets_total=datasets_total,
+            versions_total=versions_total,
+            stored_bytes=stored,
+            suggestion=self._suggestion(query) if query and not found else None,
+        )
+
+    def _suggestion(self, query: str) -> str | None:
+        words = self._all(
+            "select name from datasets union select tag from tags union select owner from datasets"
+        )
+        return text.closest(query, (row[0] for row in words))
+
+    def _datasets(
+        self,
+        condition: str,
+        parameters: Sequence[object],
+        *,
+        order: str = "name",
+        limit: int | None = None,
+        trash: bool = False,
+    ) -> list[Dataset]:
+        statement = answers.DATASETS.format(
+            null_if_live="not null" if trash else "null",
+            only_restorable=answers.RESTORABLE if trash else "",
+            condition=condition,
+            order=order,
+            limit="" if limit is None else f"limit {int(limit)}",
+        )
+        return [answers.dataset_of(row) for row in self._all(statement, parameters)]
+
+    def people(self) -> list[str]:
+        """Everybody who did something, by name."""
+        found = self._all("select distinct person from fold.records where void is null order by 1")
+        return [row[0] for row in found]
+
+    # History
+
+    def log(self, name: str) -> list[Version]:
+        """The history of one dataset: its versions, newest first."""
+        return self.versions(name)
+
+    def feed(
+        self,
+        *,
+        user: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[LogEntry]:
+        """What the team did, newest first, under the names that datasets have today."""
+        found = self._all(
+            f"""
+            select happened_at, person, host, action, ref, detail
+            from activity
+            where ($1::varchar is null or person = $1)
+                and ($2::timestamp is null or happened_at >= $2)
+            order by seq desc
+            {"" if limit is None else f"limit {int(limit)}"}
+            """,
+            [user, None if since is None else since.astimezone(UTC).replace(tzinfo=None)],
+        )
+        return [
+            LogEntry(
+                at=answers.utc(at), user=person, host=host, action=action, ref=ref, detail=detail
+            )
+            for at, person, host, action, ref, detail in found
+        ]
+
+    # Where content lies
+
+    def manifest_of(self, version: Version) -> StoredFile:
+        """The manifest of a version."""
+        identity, _ = self._identity(version.name)
+        key, size, digest = self._all(
+            "select manifest_key, manifest_size, manifest_digest from fold.versions"
+            " where dataset_id = $1 and number = $2",
+            [identity, version.number],
+        )[0]
+        return StoredFile(key=key, size=size, digest=digest)
+
+    def manifests(self) -> Iterator[tuple[str, StoredFile]]:
+        """The reference and the manifest of every version outside the trash."""
+        for ref, key, size, digest in self._all(
+            "select d.name || '@v' || v.number, manifest_key, manifest_size, manifest_digest"
+            " from fold.versions v join fold.datasets d on d.id = v.dataset_id"
+            " where v.trashed_seq is null order by v.seq"
+        ):
+            yield ref, StoredFile(key=key, size=size, digest=digest)
+
+    def segments(self, version: Version | None = None) -> list[SegmentFile]:
+        """The parts of the index that hold a version's content, or all of them, oldest first."""
+        if version is None:
+            found = self._all("select * from fold.segments order by seq, kind")
+        else:
+            identity, _ = self._identity(version.name)
+            found = self._all(
+                """
+                select s.*
+                from fold.segments s, fold.versions v
+                where v.dataset_id = $1 and v.number = $2
+                    and (
+                        s.seq = v.seq
+                        or case when v.segments is null then s.seq < v.seq
+                            else list_contains(v.segments, s.seq) end
+                    )
+                order by s.seq, s.kind
+                """,
+                [identity, version.number],
+            )
+        return [
+            SegmentFile(seq, kind, StoredFile(key=key, size=size, digest=digest), rows)
+            for seq, kind, key, size, digest, rows in found
+        ]
+
+    def condemned_among(self, names: Iterable[str]) -> set[str]:
+        """Those of these names on shared storage that gc condemned."""
+        found = self._all(
+            "select name from fold.condemned where name in (select unnest($1::varchar[]))",
+            [list(names)],
+        )
+        return {row[0] for row in found}
+
+    def sketches(self) -> list[Sketch]:
+        """The sketches of all versions outside the trash, newest first."""
+        found = self._all(
+            "select d.name || '@v' || v.number, v.files, v.bytes, k.sketch"
+            " from fold.sketches k"
+            " join fold.versions v on v.dataset_id = k.dataset_id and v.number = k.number"
+            " join fold.datasets d on d.id = v.dataset_id"
+            " where v.trashed_seq is null order by v.seq desc"
+        )
+        return [Sketch(*row) for row in found]
