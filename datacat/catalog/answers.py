@@ -146,9 +146,8 @@ def version_of(row: Row) -> Version:
 
 def dataset_of(row: Row) -> Dataset:
     """A row of `DATASETS`. Unpacked by position: a listing has thousands of them."""
-    name, description, owner, tags, latest, versions, aliases, files, size, made, updated, said = (
-        row
-    )
+    name, description, owner, tags, latest, versions, aliases, files, size = row[:9]
+    created_at, updated_at, last_message = row[9:]
     return Dataset(
         name,
         description,
@@ -159,7 +158,7 @@ def dataset_of(row: Row) -> Dataset:
         dict(aliases),
         files,
         size,
-        made.replace(tzinfo=UTC),
-        changed.replace(tzinfo=UTC),
-        said,
+        created_at.replace(tzinfo=UTC),
+        updated_at.replace(tzinfo=UTC),
+        last_message,
     )
