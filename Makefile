@@ -52,7 +52,8 @@ bench: $(VENV)/.installed-test
 	$(RUN) benchmarks $(ARGS)
 
 docs: $(VENV)/.installed-test
-	$(RUN) docs.generate
+	$(RUN) datacat.cli.reference > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
 
 clean:
 	rm -rf $(VENV) $(VENV_DEMO) build dist .hypothesis .mypy_cache .ruff_cache \
