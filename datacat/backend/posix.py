@@ -268,7 +268,7 @@ class PosixBackend(Backend):
             self._mark_dirty(path)
             try:
                 os.unlink(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 if not os.path.isdir(os.path.join(self.root, layout.TEMPORARY)):
                     raise
 

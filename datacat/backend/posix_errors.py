@@ -57,7 +57,7 @@ def _other(error: OSError, name: str, *, writing: bool) -> StorageError:
     said = error.strerror or str(error)
     if error.errno == errno.ENOENT and writing:
         return StorageError(f"{name}: its folder or its temporary was removed meanwhile")
-    if error.errno in {errno.ENOENT, errno.EISDIR}:
+    if error.errno in {errno.ENOENT, errno.EISDIR, errno.ENOTDIR} and not writing:
         return StorageMissing(f"{name} is not in the store")
     if error.errno in TRANSIENT:
         return StorageTransient(
