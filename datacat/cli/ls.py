@@ -58,11 +58,12 @@ def command(
         raise click.UsageError("--mine and --owner exclude each other")
     screen = run.screen
     key, descending = parse_sort(sort)
+    moment = parse_since(since, now=screen.now)
     listing = run.store.ls(
         query,
         owner=run.settings.user if mine else owner,
         tags=tags,
-        since=parse_since(since, now=screen.now),
+        since=moment,
         sort=key,
         descending=descending,
         limit=limit,

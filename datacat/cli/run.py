@@ -21,6 +21,7 @@ EXIT_BROKEN_PIPE = 141
 
 def run(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit code; every failure has been reported."""
+    _open_closed_streams()
     invocation = Invocation()
     invocation.interrupts.install()
     safe_stream(sys.stdout)
@@ -36,6 +37,13 @@ def run(arguments: Sequence[str]) -> int:
         _discard_output()
         return 1
     return code
+
+
+def _open_closed_streams() -> None:
+    """A cron job may start us with streams closed; Python then has None in their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _helped(arguments: Sequence[str]) -> list[str]:
