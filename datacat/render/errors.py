@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from datacat.errors import DatacatError
 from datacat.text import cell_width, printable, sentence
 
 LINE_MAX = 80
 
-LABELS: Mapping[str, tuple[str, ...]] = {
-    "local_edits": ("Keep both", "Save mine", "Discard mine"),
-    "newer_version": ("Look", "Save anyway, without their changes"),
-}
-"""What the commands of an error are for, where one alone would not say."""
+NOTE = "   ("
+"""An error may say in brackets after a command what the command would do."""
 
 
 def error_lines(error: DatacatError) -> Iterator[str]:
@@ -22,24 +19,34 @@ def error_lines(error: DatacatError) -> Iterator[str]:
     yield f"Error: {printable(sentence(first))}"
     for line in more:
         yield f"  {printable(line.strip())}"
-    yield from _advice(error.hint, error.commands, LABELS.get(error.kind, ()))
+    yield from _advice(error.hint, error.commands)
 
 
-def _advice(hint: str | None, commands: Sequence[str], labels: Sequence[str]) -> Iterator[str]:
+def _advice(hint: str | None, commands: Sequence[str]) -> Iterator[str]:
     hints = [printable(line.strip()) for line in (hint or "").split("\n") if line.strip()]
-    shown = [printable(command) for command in commands]
-    if len(shown) == len(labels) and len(shown) > 1:
-        width = max(len(label) for label in labels) + 1
-        lines = [f"{label + ':':<{width}}  {c}" for label, c in zip(labels, shown, strict=True)]
-    elif len(hints) == 1 and len(shown) == 1:
-        joined = f"{hints[0]}     Try:  {shown[0]}"
+    labelled = [_labelled(printable(command)) for command in commands]
+    if len(hints) == 1 and len(labelled) == 1:
+        (label, command) = labelled[0]
+        joined = f"{hints[0]}     {label}:  {command}"
         if cell_width(joined) + 2 <= LINE_MAX:
             yield f"  {joined}"
             return
-        lines = [f"Try:  {shown[0]}"]
-    else:
-        lines = [f"{'Try:' if i == 0 else '':<4}  {c}" for i, c in enumerate(shown)]
-    yield from (f"  {line}" for line in [*hints, *lines])
+    yield from (f"  {line}" for line in hints)
+    width = max((len(label) for label, _ in labelled), default=0) + 1
+    previous = ""
+    for label, command in labelled:
+        shown = "" if label == previous else f"{label}:"
+        yield f"  {shown:<{width}}  {command}"
+        previous = label
+
+
+def _labelled(command: str) -> tuple[str, str]:
+    """What to print before a command, and the command."""
+    line, bracket, note = command.partition(NOTE)
+    if not bracket:
+        return "Try", command
+    note = note.removesuffix(")")
+    return note[:1].upper() + note[1:], line
 
 
 def error_document(error: DatacatError) -> dict[str, object]:
@@ -50,6 +57,6 @@ def error_document(error: DatacatError) -> dict[str, object]:
             "exit": error.exit_code,
             "message": sentence(error.message),
             "hint": error.hint,
-            "try": list(error.commands),
+            "try": [command.partition(NOTE)[0] for command in error.commands],
         }
     }

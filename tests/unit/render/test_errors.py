@@ -32,19 +32,29 @@ def test_hint_and_command_share_a_line() -> None:
     }
 
 
-def test_known_refusals_say_what_each_command_is_for() -> None:
+def test_what_each_command_does_stands_before_it() -> None:
     error = Refused(
         "./cmr has 2 files you changed since cmr@v3; nothing was touched.\n~ labels.csv\n+ x",
         kind="local_edits",
-        commands=["datacat pull cmr@v4 -d cmr-v4", "datacat add ./cmr", "datacat pull cmr -f"],
+        commands=[
+            "datacat pull cmr@v4 -d cmr-v4   (keeps both)",
+            "datacat add ./cmr   (saves yours)",
+            "datacat diff ./cmr",
+        ],
     )
     assert shown(error) == [
         "Error: ./cmr has 2 files you changed since cmr@v3; nothing was touched.",
         "  ~ labels.csv",
         "  + x",
-        "  Keep both:     datacat pull cmr@v4 -d cmr-v4",
-        "  Save mine:     datacat add ./cmr",
-        "  Discard mine:  datacat pull cmr -f",
+        "  Keeps both:   datacat pull cmr@v4 -d cmr-v4",
+        "  Saves yours:  datacat add ./cmr",
+        "  Try:          datacat diff ./cmr",
+    ]
+    document = error_document(error)["error"]
+    assert document["try"] == [  # type: ignore[index]
+        "datacat pull cmr@v4 -d cmr-v4",
+        "datacat add ./cmr",
+        "datacat diff ./cmr",
     ]
 
 
