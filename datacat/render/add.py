@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from datacat.model import AddResult, ChangeKind, Code, Diff, Scalar, Version
@@ -12,6 +12,7 @@ from datacat.text import count_of, human_age, human_bytes, printable, without_ve
 
 SKIPPED_SHOWN = 5
 EXAMPLES_SHOWN = 2
+_COUNT = re.compile(r" \(([\d,]+)\)$")
 LOWER_IS_BETTER = ("loss", "error", "err", "mae", "mse", "rmse", "wer", "perplexity", "hd95")
 """Metrics with such a word in their name improve downwards; all others upwards."""
 
@@ -28,7 +29,7 @@ def summary(
     if result.kept:
         yield _kept(result)
     if result.skipped:
-        yield f"  skipped {len(result.skipped):,}: {_skipped(result.skipped, screen.verbose > 0)}"
+        yield f"  skipped {skipped_total(result):,}: {_skipped(result.skipped, screen.verbose > 0)}"
     if version.sources or version.code:
         yield "  " + "      ".join(_origins(version))
     yield from _metrics(version, earlier)
@@ -68,17 +69,17 @@ def _kept(result: AddResult) -> str:
     )
 
 
-def _skipped(paths: Sequence[str], everything: bool) -> str:
-    """`.DS_Store, .ipynb_checkpoints/ (2)`: names with how often, the most frequent first."""
-    names = Counter(_last_part(path) for path in paths)
-    shown = list(names.most_common(None if everything else SKIPPED_SHOWN))
-    parts = [printable(name) + (f" ({count})" if count > 1 else "") for name, count in shown]
-    return ", ".join(parts) + (", …" if len(shown) < len(names) else "")
+def skipped_total(result: AddResult) -> int:
+    """How many things were left out: a name may say in brackets how often it was met."""
+    counts = (_COUNT.search(name) for name in result.skipped)
+    return sum(int(match[1].replace(",", "")) if match else 1 for match in counts)
 
 
-def _last_part(path: str) -> str:
-    name = path.rstrip("/").rpartition("/")[2]
-    return name + ("/" if path.endswith("/") else "")
+def _skipped(names: Sequence[str], everything: bool) -> str:
+    """`.DS_Store, .ipynb_checkpoints/ (2)`: what was left out, the first few."""
+    shown = names if everything else names[:SKIPPED_SHOWN]
+    more = len(names) - len(shown)
+    return printable(", ".join(shown)) + (f" and {more:,} more" if more else "")
 
 
 def _origins(version: Version) -> Iterator[str]:

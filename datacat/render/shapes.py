@@ -25,6 +25,7 @@ from datacat.model import (
     VerifyResult,
     Version,
 )
+from datacat.render.add import skipped_total
 from datacat.text import rfc3339
 
 Document = dict[str, object]
@@ -119,7 +120,7 @@ def added(of: AddResult) -> Document:
         "created": of.created,
         "dry_run": of.dry_run,
         "similar": [similar(s) for s in of.similar],
-        "skipped": len(of.skipped),
+        "skipped": skipped_total(of),
         "skipped_paths": list(of.skipped),
         "kept": of.kept,
         "newest": of.newest,

@@ -50,11 +50,11 @@ def test_first_version() -> None:
         saved,
         True,
         first=True,
-        skipped=(".DS_Store", "a/.ipynb_checkpoints/", ".ipynb_checkpoints/"),
+        skipped=(".DS_Store", ".ipynb_checkpoints/ (1,002)", "pipe (not a file)"),
     )
     assert said(result) == [
         "Saved cmr@v1: 4,504 files, 17.2 GB  (10.9 GB new, 6.3 GB already in the store)",
-        "  skipped 3: .ipynb_checkpoints/ (2), .DS_Store",
+        "  skipped 1,004: .DS_Store, .ipynb_checkpoints/ (1,002), pipe (not a file)",
         "Teammates run:  datacat pull cmr",
     ]
 
