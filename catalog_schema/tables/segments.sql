@@ -1,4 +1,4 @@
--- One row is one part of the index on shared storage: what one commit added (kind: chunks, recipes).
+-- One row is one part of the index on shared storage that one commit added (chunks or recipes).
 -- Try: select kind, sum(rows) from fold.segments group by kind;
 create table fold.segments (
     seq bigint,

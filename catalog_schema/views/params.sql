@@ -1,4 +1,4 @@
--- One row is one parameter of one version; `value` is its JSON, `as_number` its number if it is one.
+-- One row is one parameter of one version; `value` is JSON, `as_number` the number if it is one.
 -- Try: select ref, as_number from params where key = 'lr' order by as_number desc;
 create view main.params as
 select
