@@ -327,7 +327,7 @@ key_lists = st.lists(st.lists(part, min_size=1, max_size=4).map("/".join), max_s
 
 
 @pytest.mark.parametrize("maker", ["posix", "memory", "losing-memory"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(wanted=key_lists, after=st.one_of(st.just(""), part, key_lists.map("/".join)))
 def test_keys_like_a_sorted_set(maker: str, wanted: list[str], after: str) -> None:
     # A file cannot also be a folder.

@@ -175,6 +175,16 @@ def test_published_names_are_durable_after_sync(
     assert recorder.events == [("fsync", "packs/ab")]
 
 
+def test_a_folder_made_on_the_way_is_durable(
+    posix: PosixBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(posix.root, monkeypatch)
+    posix.write("fresh/deep/x", b"x")
+    posix.sync()
+    for folder in [".", "fresh", "fresh/deep"]:
+        assert ("fsync", folder) in recorder.events
+
+
 def test_the_check_notices_a_missing_fsync_of_the_folder(
     posix: PosixBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
