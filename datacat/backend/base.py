@@ -62,6 +62,9 @@ class Staged(ABC):
         Durable together with its folder entry only after `Backend.sync`.
         """
 
+    def start_writeback(self, offset: int, length: int) -> None:  # noqa: B027
+        """A hint that these bytes are final: `publish` then waits less. Does nothing by default."""
+
     @abstractmethod
     def discard(self) -> None:
         """Remove the temporary. Does nothing after `publish`."""
@@ -122,6 +125,13 @@ class Backend(ABC):
     @abstractmethod
     def stat(self, key: str) -> Stat | None:
         """The key's size, or None when it is certainly absent."""
+
+    def assure(self, key: str) -> Stat | None:
+        """As `stat`; a key that is there also survives a power cut after the next `sync`.
+
+        For containers that an interrupted session published but never synced.
+        """
+        return self.stat(key)
 
     @abstractmethod
     def keys(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
