@@ -164,11 +164,10 @@ class Workspace:
 
     def row(self, statement: str, parameters: Sequence[object] = ()) -> Row:
         """The single row of a query."""
-        with self._lock, _translated():
-            row = self.connection.execute(statement, list(parameters)).fetchone()
-        if row is None:
-            raise LookupError("the query gave no row")
-        return row
+        rows = self.all(statement, parameters)
+        if len(rows) != 1:
+            raise LookupError(f"the query gave {len(rows)} rows")
+        return rows[0]
 
     def all(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Every row of a query that is known to be small."""

@@ -7,12 +7,15 @@ an error (`StorageError` and its children) and is never read as absence.
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
+
+from datacat.errors import DatacatError, StorageError, StorageFull
 
 
 class Created(Enum):
@@ -57,13 +60,21 @@ class Staged(ABC):
 
     @abstractmethod
     def publish(self, key: str) -> None:
-        """Make the bytes durable and visible under `key`, a unique name.
+        """Make the bytes durable and visible under `key`, a unique name, and close `fd`.
 
-        Durable together with its folder entry only after `Backend.sync`.
+        Durable together with its folder entry only after `Backend.sync`. May be called again for
+        the same key after a failure; when the bytes could not be made durable they are lost
+        (`staged_lost`), and have to be staged anew.
         """
 
     def start_writeback(self, offset: int, length: int) -> None:  # noqa: B027
         """A hint that these bytes are final: `publish` then waits less. Does nothing by default."""
+
+    def failed(self, error: OSError) -> DatacatError:
+        """What to raise when filling `fd` failed with `error`: it names the place that is full."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StorageFull("no space left in the temporary folder", kind="temporary_full")
+        return StorageError(f"a temporary file failed: {error.strerror or error}")
 
     @abstractmethod
     def discard(self) -> None:
@@ -88,7 +99,11 @@ class Backend(ABC):
     """
 
     url: str
-    capabilities: Capabilities
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this place can do beyond the contract."""
 
     @abstractmethod
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
@@ -116,7 +131,11 @@ class Backend(ABC):
 
     @abstractmethod
     def create(self, key: str, data: bytes) -> Created:
-        """Atomically create `key`, durable when it says `CREATED`. INV slots: never overwrites."""
+        """Atomically create `key`, durable when it says `CREATED`. INV slots: never overwrites.
+
+        After `UNKNOWN` the key may be there: who reads it and finds these bytes must `sync` before
+        it relies on them.
+        """
 
     @abstractmethod
     def sync(self) -> None:

@@ -35,10 +35,13 @@ class MemoryBackend(Backend):
 
     def __init__(self, name: str = "", *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self.url = f"memory://{name}"
-        self.capabilities = Capabilities(atomic_create=True, local=False)
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[bytes, int]] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(atomic_create=True, local=False)
 
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
         return self._found(key)[:limit_bytes]

@@ -53,7 +53,7 @@ class PosixBackend(Backend):
         self._anchored: set[str] = set()
 
     @functools.cached_property
-    def capabilities(self) -> Capabilities:  # type: ignore[override]
+    def capabilities(self) -> Capabilities:
         """Found out by trying, once, in `tmp/`; a store that cannot be written is not doubted."""
         return Capabilities(atomic_create=self._has_atomic_create(), local=True)
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
+from datacat import layout
 from datacat.backend.base import Created, Staged
-from datacat.backend.posix_errors import TRANSIENT
+from datacat.backend.posix_errors import TRANSIENT, storage_error
 from datacat.backend.posix_folders import FILE_MODE, set_mode
 from datacat.backend.system_calls import (
     OPEN_BINARY,
@@ -19,7 +20,7 @@ from datacat.backend.system_calls import (
     start_writeback,
     temporary_name,
 )
-from datacat.errors import StorageError
+from datacat.errors import DatacatError, StorageError
 
 
 class PosixStaged(Staged):
@@ -52,6 +53,10 @@ class PosixStaged(Staged):
     def start_writeback(self, offset: int, length: int) -> None:
         if self.fd >= 0:
             start_writeback(self.fd, offset, length)
+
+    def failed(self, error: OSError) -> DatacatError:
+        root = os.path.dirname(os.path.dirname(self.path))
+        return storage_error(error, root=root, key=layout.TEMPORARY.rstrip("/"), writing=True)
 
     def discard(self) -> None:
         fd, self.fd = self.fd, -1

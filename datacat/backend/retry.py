@@ -46,7 +46,7 @@ class RetryingBackend(Backend):
         self._attempts = attempts
 
     @property
-    def capabilities(self) -> Capabilities:  # type: ignore[override]
+    def capabilities(self) -> Capabilities:
         return self.backend.capabilities
 
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:

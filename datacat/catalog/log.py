@@ -250,6 +250,9 @@ class Log:
             if answer is Created.CREATED:
                 return True
             found = self.read(seq)
+            if found == data:
+                # Ours, although we were not told so: only now may it be called durable.
+                self._backend.sync()
         except StorageTransient:
             return None
         except StorageError as error:

@@ -47,6 +47,10 @@ class CatalogQuery(References):
         identity, _ = self._identity(name)
         return self._versions("dataset_id = $1 and trashed_seq is null", [identity])
 
+    def every_version(self) -> list[Version]:
+        """Every version outside the trash, newest first."""
+        return self._versions("trashed_seq is null", [])
+
     def trashed(self, name: str) -> list[Version]:
         """The versions of a dataset that `restore` can bring back, newest first."""
         identity, _ = self._identity(name)
@@ -262,6 +266,12 @@ class CatalogQuery(References):
             SegmentFile(seq, kind, StoredFile(key=key, size=size, digest=digest), rows)
             for seq, kind, key, size, digest, rows in found
         ]
+
+    def condemned(self) -> Iterator[str]:
+        """Every container that gc condemned: what lies there must not be read or referred to."""
+        rows = self._connection.cursor().execute("select name from fold.condemned")
+        while batch := rows.fetchmany(10_000):
+            yield from (row[0] for row in batch)
 
     def condemned_among(self, names: Iterable[str]) -> set[str]:
         """Those of these names on shared storage that gc condemned."""

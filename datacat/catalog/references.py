@@ -32,6 +32,31 @@ class References:
             raise trashed_error(version, whole=ref.is_latest)
         return version
 
+    def current_name(self, name: str) -> str | None:
+        """What the dataset that has or had this name is called now; None when nobody has."""
+        found = self._all(
+            "select d.name from fold.dataset_names n"
+            " join fold.datasets d on d.id = n.dataset_id where n.name = $1",
+            [name],
+        )
+        return str(found[0][0]) if found else None
+
+    def find_version(self, name: str, number: int) -> Version | None:
+        """A version, also one in the trash; None when it never was."""
+        identity, _ = self._identity(name)
+        found = self._versions("dataset_id = $1 and number = $2", [identity, number])
+        return found[0] if found else None
+
+    def newest(self, name: str) -> Version | None:
+        """The newest version of a dataset outside the trash, None when all are in it."""
+        identity, _ = self._identity(name)
+        found = self._versions(
+            "dataset_id = $1 and number = (select max(number) from fold.versions"
+            " where dataset_id = $1 and trashed_seq is null)",
+            [identity],
+        )
+        return found[0] if found else None
+
     def _identity(self, name: str) -> tuple[int, str]:
         found = self._all(
             "select d.id, d.name from fold.dataset_names n"

@@ -10,6 +10,7 @@ import click
 
 from datacat.cli.command import Command
 from datacat.cli.invocation import Invocation
+from datacat.config.keys import is_url
 from datacat.errors import Refused
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def command(
     yes: bool,
 ) -> int:
     from datacat.cli.place import absolute, check_new, synced_by
-    from datacat.cli.session import is_store, make_session
+    from datacat.cli.session import is_store, make_client
     from datacat.model import LinkMode, Parameters
     from datacat.render import shapes
     from datacat.render.init import summary
     from datacat.store import Store
 
     place = absolute(place, home=str(run.surroundings.home))
-    is_local = "://" not in place
+    is_local = not is_url(place)
     exists = is_store(place)
     if is_local and not exists:
         check_new(place)
@@ -81,9 +82,9 @@ def command(
         run.screen.warn(
             f"{place} is in a folder that {cloud} synchronises; a store there can be damaged"
         )
-    session = make_session(run.settings)
+    client = make_client(run.settings)
     if exists:
-        store = Store.open(place, session=session)
+        store = Store.open(place, client=client)
     else:
         store = Store.create(
             place,
@@ -92,7 +93,7 @@ def command(
             group=group,
             parameters=Parameters(digest=digest, layout=layout),
             link=LinkMode(link) if link else LinkMode.AUTO,
-            session=session,
+            client=client,
         )
     try:
         result = _result(store, place, created=not exists)
@@ -118,13 +119,14 @@ def _result(store: Store, place: str, *, created: bool) -> InitResult:
         url=place,
         created=created,
         datasets=store.ls(limit=1).datasets_total,
-        people=store.people(),
+        people=len(store.people()),
         group=writing_group(place),
     )
 
 
 def _is_same(a: str, b: str) -> bool:
-    return a == b or ("://" not in a + b and os.path.realpath(a) == os.path.realpath(b))
+    are_folders = not (is_url(a) or is_url(b))
+    return a == b or (are_folders and os.path.realpath(a) == os.path.realpath(b))
 
 
 def _may_switch(run: Invocation, place: str, yes: bool) -> bool:

@@ -11,18 +11,21 @@ from datacat import layout
 from datacat.config import Settings
 
 if TYPE_CHECKING:
-    from datacat.store import Session, Store
+    from datacat.opened import Client
+    from datacat.store import Store
 
 
-def make_session(settings: Settings) -> Session:
+def make_client(settings: Settings) -> Client:
     """Who is asking, from where, and with what, as the library wants to know it."""
-    from datacat.store import Session
+    from datacat import __version__
+    from datacat.opened import Client
 
-    return Session(
+    return Client(
         user=settings.user,
         host=socket.gethostname(),
         cache_dir=Path(settings.cache_dir),
         jobs=settings.jobs,
+        program=f"datacat {__version__}",
     )
 
 
@@ -34,15 +37,15 @@ def open_store(settings: Settings) -> Store:
     from datacat.errors import DatacatError
     from datacat.store import Store
 
-    session = make_session(settings)
+    client = make_client(settings)
     if settings.personal and not is_store(settings.store):
         try:
-            Store.create(settings.store, name="personal", shared=False, session=session).close()
+            Store.create(settings.store, name="personal", shared=False, client=client).close()
         except DatacatError:
             # Another process of this person may have made it in between.
             if not is_store(settings.store):
                 raise
-    return Store.open(settings.store, session=session)
+    return Store.open(settings.store, client=client)
 
 
 def is_store(place: str) -> bool:

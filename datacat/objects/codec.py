@@ -26,14 +26,40 @@ PROBE_BYTES = 16 * 1024
 WORTH_IT = 0.95
 """A frame is kept only below this share of the plain size: decoding costs time on every read."""
 
+GIVE_UP_AFTER = 8
+TRY_EVERY = 64
+"""How `Encoder` samples a kind of content that does not compress."""
+
 WINDOW_LOG_MAX = 23
 """A frame that asks for a window over 8 MiB is not ours: the memory to decode it is bounded."""
 
 _local = threading.local()
 
 
-def encode(data: bytes | memoryview, *, level: int) -> tuple[str, bytes | memoryview]:
-    """The codec and the stored bytes of `data`: compressed if that pays, else as they are."""
+class Encoder:
+    """Compresses where that pays, and learns per kind of content where it does not.
+
+    A kind is any label, such as a file's suffix. After `GIVE_UP_AFTER` pieces of a kind that did
+    not shrink, only every `TRY_EVERY`-th is tried: incompressible data costs almost no time. Not
+    thread-safe; cheap to make.
+    """
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._failures: dict[str, int] = {}
+
+    def encode(self, data: bytes | memoryview, *, kind: str = "") -> tuple[str, bytes | memoryview]:
+        """The codec and the stored bytes of `data`: compressed if that pays, else as they are."""
+        failures = self._failures.get(kind, 0)
+        if failures >= GIVE_UP_AFTER and failures % TRY_EVERY:
+            self._failures[kind] = failures + 1
+            return RAW, data
+        codec, stored = _encode(data, self._level)
+        self._failures[kind] = 0 if codec == ZSTD else failures + 1
+        return codec, stored
+
+
+def _encode(data: bytes | memoryview, level: int) -> tuple[str, bytes | memoryview]:
     size = len(data)
     if size > PROBE_BYTES:
         probe = _compress(memoryview(data)[:PROBE_BYTES], level)

@@ -7,15 +7,16 @@ Two relations, added to by every commit as a *segment* of Parquet files:
 
 A client keeps segments in its cache as *runs*: local files named by the first and last log
 record whose segments they merge, like the levels of a log-structured merge tree (O'Neil et al.,
-1996), so that a look-up opens a handful of files however many commits there were. Runs are
-disposable. What must always hold: a row is used only after its segment's digest was verified.
+1996), so that a look-up opens a handful of files however many commits there were. A run also says
+which record each row came from (`seq`). Runs are disposable. What must always hold: a row is used
+only after its segment's digest was verified.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,11 +93,10 @@ class Index:
 
     def _view(self, workspace: Workspace, runs: list[_Run], relation: str, ddl: str) -> None:
         columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS
-        if not runs:
-            workspace.execute(f"create table {relation} ({ddl})")
-            return
-        source = sql.parquet([run.path for run in runs])
-        workspace.execute(f"create view {relation} as select {columns} from {source}")
+        if runs:
+            workspace.execute(f"create view {relation} as {_union(runs, columns)}")
+        else:
+            workspace.execute(f"create table {relation} ({ddl}, seq bigint)")
 
     def _cover(self, workspace: Workspace, wanted: list[Segment], relation: str) -> list[_Run]:
         present = self._runs(relation)
@@ -136,8 +136,9 @@ class Index:
         order = "digest" if relation == "chunks" else "object, ordinal"
         first, last = inputs[0].first, max(run.last for run in inputs)
         target = self._folder / f".{first}-{last}.{relation}.merging-{workspace.folder.name}"
-        source = sql.parquet([run.path for run in inputs])
-        workspace.write_parquet(f"select {columns} from {source} order by {order}", target)
+        workspace.write_parquet(
+            f"select * from ({_union(inputs, columns)}) order by {order}", target
+        )
         merged = self._named(target, first, last, relation)
         self._sweep(relation)
         return [*runs[:start], merged]
@@ -191,6 +192,7 @@ _CHUNK_RULE = """
     and octet_length(checksums) = 8 * ((stored_size + 1048575) // 1048576)
     and regexp_full_match(container, '(whole|packs)/[0-9a-f]{2}/[0-9a-f-]+(\\.pack)?')
     and codec in ('raw', 'zstd')
+    and (starts_with(container, 'whole/') or (stored_size <= 1048576 and size <= 1048576))
 """
 
 
@@ -205,6 +207,18 @@ def _fingerprint(path: Path) -> str:
     return hasher.hexdigest()[:16]
 
 
+def _union(runs: Sequence[_Run], columns: str) -> str:
+    """One query over runs: a fetched segment lacks `seq`, its name tells; a merged run has it."""
+    merged = [run.path for run in runs if run.first != run.last]
+    parts = [f"select {columns}, seq from {sql.parquet(merged)}"] if merged else []
+    parts += [
+        f"select {columns}, {run.first}::bigint as seq from {sql.parquet(run.path)}"
+        for run in runs
+        if run.first == run.last
+    ]
+    return " union all ".join(parts)
+
+
 def _is_intact(run: _Run) -> bool:
     if run.path.name.split("-")[2].partition(".")[0] == _fingerprint(run.path):
         return True
@@ -212,7 +226,7 @@ def _is_intact(run: _Run) -> bool:
     return False
 
 
-def prepare(workspace: Workspace, barred: Sequence[str]) -> None:
+def prepare(workspace: Workspace, barred: Iterable[str]) -> None:
     """Make the views `usable` and `objects` over the attached `chunks` and `recipes`.
 
     `usable`: chunks whose container was not condemned (`barred`). `objects(digest, size)`: all

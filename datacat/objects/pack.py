@@ -118,8 +118,11 @@ class PackWriter:
     def _flush(self) -> None:
         data = memoryview(b"".join(self._pending))
         written = self.size_bytes - len(data)
-        while data:
-            data = data[os.write(self._staged.fd, data) :]
+        try:
+            while data:
+                data = data[os.write(self._staged.fd, data) :]
+        except OSError as error:
+            raise self._staged.failed(error) from error
         self._staged.start_writeback(max(written, 0), self._pending_bytes)
         self._pending = []
         self._pending_bytes = 0

@@ -21,7 +21,7 @@ from datacat.digest import BLOCK_BYTES, checksums, digest_function
 from datacat.errors import Corrupt, StorageMissing
 from datacat.objects.codec import decode
 from datacat.progress import StopSignal
-from datacat.sql import Workspace
+from datacat.sql import Row, Workspace
 from datacat.transfer.executor import run_bounded
 
 TASK_BYTES = 8 * 1024 * 1024
@@ -37,13 +37,17 @@ STREAM_BYTES = 4 * BLOCK_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to fetch: where it goes, and what it is."""
+    """A file to fetch: where it goes, and what it is.
+
+    `there` is what lies there now and may be replaced: its size, mtime, ctime and inode.
+    """
 
     path: str
     size: int
     executable: bool
     mtime_ns: int
     digest: bytes
+    there: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Sink(Protocol):
     """Where content goes. Called from many threads, once per wanted file."""
 
     def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
-        """Take the content of a file, in order, verified."""
+        """Take the content of a file, in order, verified. `Corrupt` may come out of `parts`."""
 
     def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
         """Take a file whose plain bytes lie at `source`, with the checksums of its blocks."""
@@ -71,10 +75,11 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A file that could not be fetched, and why: its stored bytes are wrong or missing."""
+    """A file that could not be fetched, and why: its stored bytes are wrong, or `missing`."""
 
     wanted: Wanted
     reason: str
+    missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,11 @@ _PIECES = """
 
 
 class Fetch:
-    """Fetches the files in the workspace's table `wanted` (a manifest's columns) into a sink."""
+    """Fetches the files in the workspace's table `wanted` into a sink.
+
+    `wanted` has the columns of a manifest and `there_size`, `there_mtime_ns`, `there_ctime_ns`,
+    `there_inode`, null where nothing may be replaced.
+    """
 
     def __init__(
         self,
@@ -153,7 +162,9 @@ class Fetch:
             order by w.path
             """
         )
-        return [Damaged(Wanted(*row), "its content is not in the store any more") for row in rows]
+        return [
+            Damaged(_wanted(row), "its content is not in the store any more", True) for row in rows
+        ]
 
     def run(
         self,
@@ -188,7 +199,7 @@ class Fetch:
         )
         current: _One | None = None
         for row in rows:
-            wanted, piece = Wanted(*row[:5]), Piece(*row[5:])
+            wanted, piece = _wanted(row), Piece(*row[_WANTED_COLUMNS:])
             if current is None or current.wanted.path != wanted.path:
                 if current is not None:
                     yield current
@@ -208,7 +219,7 @@ class Fetch:
         task: _Beside | None = None
         task_bytes = 0
         for row in rows:
-            wanted, piece = Wanted(*row[:5]), Piece(*row[5:])
+            wanted, piece = _wanted(row), Piece(*row[_WANTED_COLUMNS:])
             if (
                 task is None
                 or task.container != piece.container
@@ -231,7 +242,7 @@ class Fetch:
         try:
             self._fetch_one(task)
         except Corrupt as error:
-            return 0, 0, [Damaged(wanted, error.message)]
+            return 0, 0, [_damaged(wanted, error)]
         return 1, wanted.size, []
 
     def _fetch_beside(self, task: _Beside) -> tuple[int, int, list[Damaged]]:
@@ -241,7 +252,7 @@ class Fetch:
             try:
                 stored = self._read_run(task.container, run)
             except Corrupt as error:
-                damaged += [Damaged(wanted, error.message) for wanted, _ in run]
+                damaged += [_damaged(wanted, error) for wanted, _ in run]
                 continue
             start = run[0][1].offset
             for wanted, piece in run:
@@ -249,7 +260,7 @@ class Fetch:
                 try:
                     data = self._verified(frame, piece)
                 except Corrupt as error:
-                    damaged.append(Damaged(wanted, error.message))
+                    damaged.append(_damaged(wanted, error))
                     continue
                 self._sink.write(wanted, iter((data,)))
                 files += 1
@@ -323,8 +334,20 @@ class Fetch:
             raise Corrupt(f"{container} is missing", kind="container_missing") from error
 
 
-_WANTED = "w.path, w.size, w.executable, w.mtime_ns, w.digest"
+_WANTED = """w.path, w.size, w.executable, w.mtime_ns, w.digest,
+    w.there_size, w.there_mtime_ns, w.there_ctime_ns, w.there_inode"""
+_WANTED_COLUMNS = 9
 _PIECE = 'p.chunk, p.size, p.container, p."offset", p.stored_size, p.codec, p.checksums'
+
+
+def _damaged(wanted: Wanted, error: Corrupt) -> Damaged:
+    return Damaged(wanted, error.message, error.kind == "container_missing")
+
+
+def _wanted(row: Row) -> Wanted:
+    path, size, executable, mtime_ns, digest, *there = row[:_WANTED_COLUMNS]
+    known = (there[0], there[1], there[2], there[3]) if there[3] is not None else None
+    return Wanted(path, size, executable, mtime_ns, digest, known)
 
 
 def _runs(

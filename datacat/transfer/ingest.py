@@ -8,9 +8,9 @@ catalog's index, never by asking shared storage.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -19,56 +19,47 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, DIGEST_BYTES, checksums, digest_function, new_hasher
-from datacat.errors import Failed
+from datacat.errors import DatacatError, Failed
 from datacat.model import Parameters
-from datacat.objects.codec import encode
+from datacat.objects.codec import Encoder
 from datacat.objects.index import CHUNKS_DDL
 from datacat.objects.pack import PackWriter
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.executor import run_bounded
-from datacat.transfer.following import LOOK_BYTES, copy_and_look, look_through, write_full
+from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
 from datacat.transfer.journal import ChunkRow, Journal, pack_rows, whole_row
 from datacat.transfer.reading import (
     ATTEMPTS,
     ChangedWhileReadingError,
-    ReadState,
     SourceFile,
     changed,
     opened,
     read_stable,
     state_of,
     unchanged,
+    unreadable,
 )
-
-IN_MEMORY_BYTES = 4 * 1024 * 1024
-"""Files up to this size are read once, as a whole; larger ones are copied by the kernel."""
-
-BATCH_BYTES = 16 * 1024 * 1024
-BATCH_FILES = 4096
-"""One batch: enough work to make the look-up of its digests cheap, small enough to hold."""
+from datacat.transfer.tree import (
+    IN_MEMORY_BYTES,
+    Batch,
+    HashResult,
+    Large,
+    begin_hashing,
+    hash_open_file,
+    hashed_row,
+    note_digests,
+    tasks,
+)
 
 assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
 
-HashedRow = tuple[str, int, bool, int, int, int, bytes, int]
-"""path, size, executable, mtime_ns, ctime_ns, inode, digest, hashed_ns."""
-
-TREE_DDL = """
-    path varchar, kind varchar, size bigint, executable boolean, mtime_ns bigint,
-    ctime_ns bigint, inode ubigint, device ubigint, target varchar, linked_to varchar,
-    digest blob, hashed_ns bigint
-"""
-
 
 @dataclass
-class _Done:
-    """What one task did. `grown` are files that were too large for memory when opened."""
+class _Done(HashResult):
+    """What one task did, and the index rows of what it stored."""
 
-    hashed: list[HashedRow] = field(default_factory=list)
     rows: list[ChunkRow] = field(default_factory=list)
-    grown: list[SourceFile] = field(default_factory=list)
-    files: int = 0
-    bytes: int = 0
 
 
 class _Claims:
@@ -190,7 +181,7 @@ class Ingest:
             self._packs.discard()
             raise
         finally:
-            self._note_digests()
+            note_digests(self._workspace)
         self._packs.finish()
         # INV order: all content is durable before the segment that names it is written.
         self._backend.sync()
@@ -200,14 +191,7 @@ class Ingest:
         run = self._workspace.execute
         run(f"create table new_chunks ({CHUNKS_DDL})")
         self._workspace.load("new_chunks", adopted)
-        run(
-            """
-            create table hashed (
-                path varchar, size bigint, executable boolean, mtime_ns bigint, ctime_ns bigint,
-                inode ubigint, digest blob, hashed_ns bigint
-            )
-            """
-        )
+        begin_hashing(self._workspace)
         run(
             """
             create table known as
@@ -237,9 +221,9 @@ class Ingest:
 
     def _work(self, executor: Executor, jobs: int, files_total: int) -> None:
         try:
-            grown = self._run_tasks(executor, jobs, self._tasks())
+            grown = self._run_tasks(executor, jobs, tasks(self._workspace))
             # What grew past the limit meanwhile is read again as a large file.
-            self._run_tasks(executor, jobs, ((True, source) for source in grown))
+            self._run_tasks(executor, jobs, (Large(source, True) for source in grown))
         except Failed as error:
             if error.kind != "unreadable":
                 raise
@@ -247,9 +231,11 @@ class Ingest:
                 f"{error.message} (1 of {files_total:,}). Nothing was saved.", kind=error.kind
             ) from error
 
-    def _run_tasks(self, executor: Executor, jobs: int, tasks: Iterator[_Task]) -> list[SourceFile]:
+    def _run_tasks(
+        self, executor: Executor, jobs: int, work: Iterator[Batch | Large]
+    ) -> list[SourceFile]:
         grown: list[SourceFile] = []
-        for done in run_bounded(executor, self._do, tasks, jobs=jobs, stop=self._stop):
+        for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
             self._workspace.load("hashed", done.hashed)
             self._workspace.load("new_chunks", done.rows)
             grown += done.grown
@@ -257,77 +243,63 @@ class Ingest:
                 self._listener(Advanced(done.files, done.bytes))
         return grown
 
-    def _tasks(self) -> Iterator[_Task]:
-        """Large files first, so that the last task to end is a short one."""
-        large = f"from to_read where size > {IN_MEMORY_BYTES} order by size desc, path"
-        for path, size, linked, alike in self._workspace.rows(
-            f"select path, size, linked, alike {large}"
-        ):
-            yield alike, SourceFile(path, size, linked)
-        batch: list[SourceFile] = []
-        batch_bytes = 0
-        for path, size, linked in self._workspace.rows(
-            f"select path, size, linked from to_read where size <= {IN_MEMORY_BYTES} order by path"
-        ):
-            if batch and (batch_bytes + size > BATCH_BYTES or len(batch) >= BATCH_FILES):
-                yield batch
-                batch, batch_bytes = [], 0
-            batch.append(SourceFile(path, size, linked))
-            batch_bytes += size
-        if batch:
-            yield batch
-
-    def _do(self, task: _Task) -> _Done:
+    def _do(self, task: Batch | Large) -> _Done:
         self._stop.check()
-        if isinstance(task, list):
+        if not isinstance(task, Large):
             return self._store_batch(task)
-        alike, source = task
         for _ in range(ATTEMPTS):
             try:
-                return self._store_large(source, hash_first=alike)
+                return self._store_large(task.source, hash_first=task.alike)
             except ChangedWhileReadingError:
                 continue
-        raise changed(source.path)
+        raise changed(task.source.path)
 
-    def _store_batch(self, batch: list[SourceFile]) -> _Done:
-        done = _Done(files=len(batch))
-        contents: dict[bytes, bytes] = {}
+    def _store_batch(self, batch: Batch) -> _Done:
+        done = _Done()
+        contents: dict[bytes, tuple[bytes, str]] = {}
         for source in batch:
             data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
             if data is None:
                 done.grown.append(source)
-                done.files -= 1
                 continue
             digest = self._digest(data)
             if data:
-                contents.setdefault(digest, data)
-            done.hashed.append(_hashed(source.path, state, digest))
+                contents.setdefault(digest, (data, source.path))
+            done.hashed.append(hashed_row(source.path, state, digest))
             done.bytes += len(data)
+        done.files = len(done.hashed)
         self._stop.check()
         new = self._claims.take(list(contents)) if contents else set()
-        small = self._parameters.small_bytes
-        self._store_small([(d, contents[d]) for d in new if len(contents[d]) < small], done)
-        for digest in new:
-            if len(contents[digest]) >= small:
-                done.rows.append(self._store_whole(digest, contents[digest]))
+        small: list[bytes] = []
+        for digest in contents:
+            if digest in new:
+                data = contents[digest][0]
+                if len(data) < self._parameters.small_bytes:
+                    small.append(digest)
+                else:
+                    done.rows.append(self._store_whole(digest, data))
+        if small:
+            done.rows += self._store_small({digest: contents[digest] for digest in small})
         return done
 
-    def _store_small(self, contents: list[tuple[bytes, bytes]], done: _Done) -> None:
-        if not contents:
-            return
-        level = self._parameters.zstd_level
+    def _store_small(self, contents: dict[bytes, tuple[bytes, str]]) -> list[ChunkRow]:
+        encoder = Encoder(self._parameters.zstd_level)
         pack = self._packs.borrow()
         first = len(pack.entries)
-        for digest, data in contents:
-            codec, frame = encode(data, level=level)
+        for digest, (data, path) in contents.items():
+            codec, frame = encoder.encode(data, kind=os.path.splitext(path)[1])
             pack.append(digest, frame, size=len(data), codec=codec)
-        done.rows += pack_rows(pack.key, pack.entries[first:])
+        rows = pack_rows(pack.key, pack.entries[first:])
         self._packs.give_back(pack)
+        return rows
 
     def _store_whole(self, digest: bytes, data: bytes) -> ChunkRow:
         sums = checksums(data)
         with self._backend.stage() as staged:
-            write_full(staged.fd, data, 0)
+            try:
+                write_full(staged.fd, data, 0)
+            except OSError as error:
+                raise staged.failed(error) from error
             return self._published(staged, digest, len(data), sums)
 
     def _published(self, staged: Staged, digest: bytes, size: int, sums: bytes) -> ChunkRow:
@@ -346,28 +318,24 @@ class Ingest:
             state = state_of(before)
             claimed: bytes | None = None
             if hash_first:
-                hasher = new_hasher(self._parameters.digest)
-                look_through(fd, look=hasher.update, stop=self._stop)
-                if not unchanged(before, os.fstat(fd)):
-                    raise ChangedWhileReadingError
-                claimed = hasher.digest()
+                claimed, _ = hash_open_file(fd, self._parameters.digest, self._stop)
                 if not self._claims.take([claimed]):
                     self._listener(Advanced(0, state.size))
-                    return _Done([_hashed(source.path, state, claimed)], files=1)
+                    return _Done([hashed_row(source.path, state, claimed)], files=1)
             with self._backend.stage() as staged:
-                digest, sums, size = self._copy(fd, staged)
+                digest, sums, size = self._copy(fd, staged, source.path)
                 stable = size == state.size and unchanged(before, os.fstat(fd))
                 if not stable or claimed not in (None, digest):
                     if claimed is not None:
                         # Others may count on the content that was claimed: the add must end here.
                         raise changed(source.path)
                     raise ChangedWhileReadingError
-                done = _Done([_hashed(source.path, state, digest)], files=1)
+                done = _Done([hashed_row(source.path, state, digest)], files=1)
                 if claimed is not None or self._claims.take([digest]):
                     done.rows.append(self._published(staged, digest, size, sums))
                 return done
 
-    def _copy(self, fd: int, staged: Staged) -> tuple[bytes, bytes, int]:
+    def _copy(self, fd: int, staged: Staged, path: str) -> tuple[bytes, bytes, int]:
         hasher = new_hasher(self._parameters.digest)
         sums: list[bytes] = []
 
@@ -379,31 +347,12 @@ class Ingest:
             staged.start_writeback(offset, length)
             self._listener(Advanced(0, length))
 
-        size = copy_and_look(fd, staged.fd, look=look, copied=copied, stop=self._stop)
+        try:
+            size = copy_and_look(fd, staged.fd, look=look, copied=copied, stop=self._stop)
+        except OSError as error:
+            if isinstance(error, DatacatError):
+                raise
+            # One call reads here and writes there: what fails most is a full store.
+            store_failed = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+            raise (staged.failed(error) if store_failed else unreadable(path, error)) from error
         return hasher.digest(), b"".join(sums), size
-
-    def _note_digests(self) -> None:
-        """Put what was read into `tree`, also after a failure: the stat cache keeps it."""
-        self._workspace.execute(
-            """
-            update tree set size = h.size, executable = h.executable, mtime_ns = h.mtime_ns,
-                ctime_ns = h.ctime_ns, inode = h.inode, digest = h.digest, hashed_ns = h.hashed_ns
-            from hashed h where h.path = tree.path
-            """
-        )
-
-
-_Task = list[SourceFile] | tuple[bool, SourceFile]
-
-
-def _hashed(path: str, state: ReadState, digest: bytes) -> HashedRow:
-    return (
-        path,
-        state.size,
-        state.executable,
-        state.mtime_ns,
-        state.ctime_ns,
-        state.inode,
-        digest,
-        time.time_ns(),
-    )

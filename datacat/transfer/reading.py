@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from datacat.errors import Failed
+from datacat.errors import DatacatError, Failed
 from datacat.text import printable
 
 ATTEMPTS = 3
@@ -51,43 +51,59 @@ def opened(root: str, source: SourceFile) -> Iterator[int]:
 
     Raises `Failed` when it vanished, may not be read, or is no regular file any more.
     """
-    flags = _FLAGS if source.linked else _FLAGS | _NO_FOLLOW
-    try:
-        fd = os.open(os.path.join(root, source.path), flags)
-    except OSError as error:
-        raise unreadable(source.path, error) from error
+    fd = _open(root, source)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise Failed(
-                f"{printable(source.path)} is not a regular file any more", kind="file_changed"
-            )
+            raise _not_regular(source.path)
         yield fd
-    except OSError as error:
-        if isinstance(error, Failed) or hasattr(error, "kind"):
-            raise
-        raise unreadable(source.path, error) from error
     finally:
         os.close(fd)
 
 
+def _open(root: str, source: SourceFile) -> int:
+    flags = _FLAGS if source.linked else _FLAGS | _NO_FOLLOW
+    try:
+        return os.open(f"{root}/{source.path}" if source.path else root, flags)
+    except OSError as error:
+        raise unreadable(source.path, error) from error
+
+
+def _not_regular(path: str) -> Failed:
+    return Failed(f"{printable(path)} is not a regular file any more", kind="file_changed")
+
+
 def read_stable(root: str, source: SourceFile, *, limit: int) -> tuple[bytes | None, ReadState]:
-    """All bytes of a file and what it was meanwhile; None when it has grown beyond `limit`."""
+    """All bytes of a file and what it was meanwhile; None when it has grown beyond `limit`.
+
+    Called once per small file: five system calls and little else.
+    """
     for _ in range(ATTEMPTS):
-        with opened(root, source) as fd:
+        fd = _open(root, source)
+        try:
             before = os.fstat(fd)
-            if before.st_size > limit:
+            size = before.st_size
+            if size > limit:
                 return None, state_of(before)
-            data = _read_all(fd, before.st_size)
-            if len(data) == before.st_size and unchanged(before, os.fstat(fd)):
-                return data, state_of(before)
+            if not stat.S_ISREG(before.st_mode):
+                raise _not_regular(source.path)
+            # One byte more than expected: a file that grew is noticed without another call.
+            data = os.read(fd, size + 1)
+            if len(data) < size:
+                data = _read_rest(fd, data, size)
+            after = os.fstat(fd)
+        except OSError as error:
+            if isinstance(error, DatacatError):
+                raise
+            raise unreadable(source.path, error) from error
+        finally:
+            os.close(fd)
+        if len(data) == size and unchanged(before, after):
+            return data, state_of(before)
     raise changed(source.path)
 
 
-def _read_all(fd: int, size: int) -> bytes:
-    # One byte more than expected: a file that grew is noticed without another call.
-    data = os.read(fd, size + 1)
-    if len(data) >= size:
-        return data
+def _read_rest(fd: int, data: bytes, size: int) -> bytes:
+    # A file system may give less than was asked for; the end is where it gives nothing.
     parts = [data]
     while data and sum(map(len, parts)) < size:
         data = os.read(fd, size)

@@ -1,0 +1,87 @@
+"""Create a store: its folders, `store.json`, and the first record of its log."""
+
+from __future__ import annotations
+
+from datacat import layout
+from datacat.backend import Backend
+from datacat.catalog import store_file
+from datacat.catalog.log import Log
+from datacat.catalog.record import StoreCreate, encode
+from datacat.digest import ALGORITHMS
+from datacat.errors import InvalidInput, NoStore
+from datacat.model import LinkMode, Parameters, StoreInfo
+from datacat.opened import Client, read_store_file
+
+LAYOUTS = ("auto", "whole", "chunked")
+
+
+def create_store(
+    backend: Backend,
+    *,
+    client: Client,
+    name: str | None,
+    description: str,
+    group: str | None,
+    parameters: Parameters,
+    link: LinkMode,
+    shared: bool,
+) -> None:
+    """Make `backend` a store, unless it is one: of several who try, one decides what it is.
+
+    Raises `InvalidInput` (parameters, group), `NotFound` (no parent folder), `StorageDenied`, and
+    `NoStore` when the storage cannot create atomically.
+    """
+    if parameters.digest not in ALGORITHMS or parameters.layout not in LAYOUTS:
+        raise InvalidInput(
+            f"unknown digest or layout: {parameters.digest}, {parameters.layout}",
+            kind="bad_parameters",
+        )
+    backend.initialise(layout.directories(), group=group, shared=shared)
+    if not backend.capabilities.atomic_create:
+        raise NoStore(
+            f"{backend.url} cannot create a file so that exactly one of several writers wins;"
+            " a store there could lose versions",
+            kind="no_atomic_create",
+            hint="Use another file system: NFS, Lustre, a local disk.",
+        )
+    info = StoreInfo(
+        id=client.new_id(),
+        name=name or backend.url.rstrip("/").rpartition("/")[2],
+        description=description,
+        created_at=client.now().replace(microsecond=0),
+        created_by=client.user,
+        parameters=parameters,
+        link=link,
+        shared=shared,
+    )
+    backend.create(layout.STORE, store_file.encode(info))
+    begin_log(backend, client=client)
+
+
+def begin_log(backend: Backend, *, client: Client) -> None:
+    """Write the first record of the log, unless it is there."""
+    genesis = read_store_file(backend)
+    info = store_file.decode(genesis, backend.url)
+    log = Log(backend, genesis=genesis)
+    if log.read(1) is None:
+        first = StoreCreate(
+            seq=1,
+            txid=client.new_id(),
+            prev=log.genesis_digest,
+            base=0,
+            by=client.user,
+            host=client.host,
+            client=client.program,
+            at=client.now().replace(microsecond=0),
+            store_id=info.id,
+            name=info.name,
+        )
+        # INV slots: whoever comes second finds the slot taken; both mean the same.
+        backend.create(layout.log_record(1), encode(first))
+        backend.sync()
+    if log.read(1) is None:
+        raise NoStore(
+            f"the first record of the store {backend.url} could not be written",
+            kind="store_incomplete",
+            commands=[f"datacat init {backend.url}"],
+        )

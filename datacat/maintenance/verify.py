@@ -1,0 +1,233 @@
+"""Verify: read what is stored, or what lies in a folder, and compare it with what was saved.
+
+Three levels: the log and its chain, the files that describe versions (manifests and index), and
+every stored byte, against its checksum and its digest. Nothing is taken from this client's cache.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from datacat.catalog.query import CatalogQuery
+from datacat.digest import checksums, new_hasher
+from datacat.errors import Corrupt
+from datacat.manifest import diff, parquet
+from datacat.manifest.entry import COLUMNS, DDL, tree_digest
+from datacat.model import ChangeKind, Damage, VerifyResult, Version
+from datacat.objects.index import Index
+from datacat.opened import OpenedStore, Watch
+from datacat.progress import Advanced, Finished, Started, StopSignal
+from datacat.sql import Workspace
+from datacat.transfer.executor import threads
+from datacat.transfer.fetch import Damaged, Fetch, Wanted
+from datacat.transfer.following import look_through
+from datacat.working_copy import marker
+from datacat.working_copy.compare import compare_folder
+from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.mark import listing
+from datacat.working_copy.scan import keep_digests, scan_folder
+
+REPORTED_MAX = 1_000
+"""Damaged files that are named; with more, the store needs more than a list."""
+
+
+def verify_versions(
+    store: OpenedStore,
+    versions: Sequence[Version],
+    *,
+    target: str,
+    sample: float | None,
+    watch: Watch,
+) -> VerifyResult:
+    """Read every stored byte of some versions, each piece of content once.
+
+    `sample` is a percentage of the content. A damaged list of files is reported like a damaged
+    file; a damaged index raises `Corrupt`, for without it nothing can be found.
+    """
+    began = time.monotonic()
+    query = CatalogQuery(store.catalog.sync())
+    with Workspace() as workspace:
+        fresh = _without_cache(store, workspace)
+        workspace.execute(f"create table every (ref varchar, {DDL})")
+        broken: list[Damage] = []
+        for version in versions:
+            watch.stop.check()
+            try:
+                _list_files(fresh, workspace, query, version)
+            except Corrupt as error:
+                broken.append(Damage(version.ref, "(its list of files)", error.message))
+        needed = versions[0] if len(versions) == 1 else None
+        attach_index(fresh, workspace, query, needed=needed)
+        result = _verify_content(fresh, workspace, target, sample=sample, watch=watch)
+    return replace(
+        result,
+        damaged=(*broken, *result.damaged),
+        seconds=time.monotonic() - began,
+    )
+
+
+def verify_log(store: OpenedStore, watch: Watch) -> None:
+    """Read the whole log. Raises `Corrupt` naming the record that is not as it was."""
+    log = store.catalog.log
+    for _ in log.read_from(0, log.genesis_digest, careful=True):
+        watch.stop.check()
+
+
+def verify_folder(
+    store: OpenedStore, root: Path, *, ignore: Sequence[str], watch: Watch
+) -> VerifyResult:
+    """Read every file of a working copy and compare it with the version it was pulled from.
+
+    Files that were added since are no damage. Raises `Failed` when `root` is no working copy.
+    """
+    began = time.monotonic()
+    marked = marker.read(root)
+    with Workspace() as workspace:
+        scanned = scan_folder(workspace, root, store=store, watch=watch, ignore=ignore)
+        workspace.execute("update tree set digest = null")
+        parquet.attach(workspace, listing(root, marked), "listed")
+        compare_folder(workspace, scanned, "listed", store=store, watch=watch)
+        keep_digests(workspace, scanned, algorithm=store.algorithm)
+        checked, size = workspace.row(
+            "select count(*), coalesce(sum(size), 0)::bigint from listed where kind = 'file'"
+        )
+        changes = diff.changes(workspace, limit=REPORTED_MAX)
+    return VerifyResult(
+        target=os.path.relpath(root),
+        checked=checked,
+        bytes=size,
+        seconds=time.monotonic() - began,
+        damaged=tuple(
+            Damage(marked.ref, change.path, "it is not what was saved")
+            for change in changes
+            if change.change is ChangeKind.MODIFIED
+        ),
+        missing=tuple(
+            Damage(marked.ref, change.old_path or change.path, "it is not there")
+            for change in changes
+            if change.change in (ChangeKind.REMOVED, ChangeKind.RENAMED)
+        ),
+    )
+
+
+def _without_cache(store: OpenedStore, workspace: Workspace) -> OpenedStore:
+    """The same store, seen by a client that has nothing cached yet."""
+    return replace(
+        store,
+        index=Index(store.backend, workspace.folder / "segments"),
+        client=replace(store.client, cache_dir=workspace.folder),
+    )
+
+
+def _list_files(
+    store: OpenedStore, workspace: Workspace, query: CatalogQuery, version: Version
+) -> None:
+    attach_manifest(store, workspace, query, version, "version_files")
+    found = tree_digest(workspace, "version_files", algorithm=store.algorithm).hex()
+    if found != version.hash:
+        raise Corrupt("it is not what was saved", kind="manifest_damaged")
+    workspace.execute(f"insert into every select $1, {COLUMNS} from version_files", [version.ref])
+
+
+def _verify_content(
+    store: OpenedStore,
+    workspace: Workspace,
+    target: str,
+    *,
+    sample: float | None,
+    watch: Watch,
+) -> VerifyResult:
+    """Read the content of all files in `every(ref, …)`, each digest once."""
+    share = 1.0 if sample is None else sample / 100
+    workspace.execute(
+        f"""
+        create table wanted as
+        select any_value(path) as path, 'file' as kind, size, false as executable,
+               0::bigint as mtime_ns, digest, null::varchar as target,
+               null::bigint as there_size, null::bigint as there_mtime_ns,
+               null::bigint as there_ctime_ns, null::bigint as there_inode
+        from every where kind = 'file' and size > 0
+        group by digest, size having random() < {share}
+        """
+    )
+    pieces, pieces_bytes, checked, size = workspace.row(
+        """
+        select (select count(*) from wanted),
+               (select coalesce(sum(size), 0)::bigint from wanted),
+               count(*), coalesce(sum(size), 0)::bigint
+        from every where kind = 'file' and (size = 0 or digest in (select digest from wanted))
+        """
+    )
+    fetch = Fetch(
+        store.backend,
+        workspace=workspace,
+        algorithm=store.algorithm,
+        sink=_Reader(store.algorithm, watch.stop),
+        stop=watch.stop,
+    )
+    watch.listener(Started("Checking", pieces, pieces_bytes))
+    found = fetch.plan()
+    jobs = store.client.jobs
+    with threads(jobs) as executor:
+        found += fetch.run(
+            executor, jobs=jobs, done=lambda files, size: watch.listener(Advanced(files, size))
+        )
+    watch.listener(Finished("Checking"))
+    return VerifyResult(
+        target=target,
+        checked=checked,
+        bytes=size,
+        seconds=0.0,
+        damaged=_named(workspace, [one for one in found if not one.missing]),
+        missing=_named(workspace, [one for one in found if one.missing]),
+    )
+
+
+def _named(workspace: Workspace, damaged: Sequence[Damaged]) -> tuple[Damage, ...]:
+    """Damaged content as the files of the versions that hold it."""
+    if not damaged:
+        return ()
+    workspace.execute("create or replace table bad (digest blob, reason varchar)")
+    workspace.load("bad", ((one.wanted.digest, one.reason) for one in damaged))
+    rows = workspace.all(
+        "select e.ref, e.path, any_value(b.reason) from every e join bad b using (digest)"
+        f" group by e.ref, e.path order by e.ref, e.path limit {REPORTED_MAX}"
+    )
+    return tuple(Damage(ref, path, reason) for ref, path, reason in rows)
+
+
+class _Reader:
+    """A sink that keeps nothing: it reads whole containers to their end and compares."""
+
+    def __init__(self, algorithm: str, stop: StopSignal) -> None:
+        self._algorithm = algorithm
+        self._stop = stop
+
+    def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
+        """The parts of packs are verified as they are made; the whole is compared here."""
+        hasher = new_hasher(self._algorithm)
+        for part in parts:
+            hasher.update(part)
+        if hasher.digest() != wanted.digest:
+            raise Corrupt("its content is not what was saved", kind="content_damaged")
+
+    def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
+        """Read a whole container: its checksums and its digest."""
+        hasher = new_hasher(self._algorithm)
+        found: list[bytes] = []
+
+        def look(view: memoryview) -> None:
+            hasher.update(view)
+            found.append(checksums(view))
+
+        fd = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            look_through(fd, look=look, stop=self._stop)
+        finally:
+            os.close(fd)
+        if b"".join(found) != sums or hasher.digest() != wanted.digest:
+            raise Corrupt("its content is not what was saved", kind="content_damaged")

@@ -1,0 +1,108 @@
+"""An opened store, as the layers above see it: its parts, and who is asking.
+
+Opening reads `store.json` and nothing else; the catalog is brought up to date when a verb needs
+it. Everything a verb does to shared storage goes through `backend`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from datacat import layout
+from datacat.backend import Backend
+from datacat.backend.open import open_backend
+from datacat.catalog import store_file
+from datacat.catalog.database import Catalog
+from datacat.catalog.log import Log
+from datacat.errors import NoStore, StorageMissing
+from datacat.model import StoreInfo
+from datacat.objects.index import Index
+from datacat.progress import Listener, StopSignal, ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is asking, and with what means.
+
+    `cache_dir` holds disposable files of this user; `jobs` is the number of worker threads;
+    `program` names the client in records. Clock and random ids can be replaced in tests.
+    """
+
+    user: str
+    host: str
+    cache_dir: Path
+    jobs: int = 4
+    program: str = "datacat"
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    new_id: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a long call is watched: who hears of its progress, and who may stop it."""
+
+    listener: Listener = ignore
+    stop: StopSignal = field(default_factory=StopSignal)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStore:
+    """The parts of one store."""
+
+    backend: Backend
+    info: StoreInfo
+    catalog: Catalog
+    index: Index
+    client: Client
+
+    @property
+    def cache(self) -> Path:
+        """This client's folder of disposable files about this store."""
+        return self.client.cache_dir / self.info.id
+
+    @property
+    def algorithm(self) -> str:
+        """The store's digest algorithm."""
+        return self.info.parameters.digest
+
+    @property
+    def local_path(self) -> Path | None:
+        """The store's folder, when it lies in the local file system."""
+        folder = self.backend.path_of(layout.STORE)
+        return None if folder is None else folder.parent
+
+
+def open_store(url: str, *, client: Client) -> OpenedStore:
+    """Open the store at `url`. Raises `NoStore` when there is none, or it cannot be reached."""
+    return assemble(open_backend(url), client=client)
+
+
+def assemble(backend: Backend, *, client: Client) -> OpenedStore:
+    """Open the store that `backend` reaches."""
+    genesis = read_store_file(backend)
+    info = store_file.decode(genesis, backend.url)
+    cache = client.cache_dir / info.id
+    return OpenedStore(
+        backend=backend,
+        info=info,
+        catalog=Catalog(Log(backend, genesis=genesis), client.cache_dir, info.id),
+        index=Index(backend, cache / "segments"),
+        client=client,
+    )
+
+
+def read_store_file(backend: Backend) -> bytes:
+    """The bytes of `store.json`. Raises `NoStore` when the place is not a store."""
+    try:
+        return backend.read(layout.STORE, limit_bytes=store_file.STORE_FILE_BYTES_MAX)
+    except StorageMissing as error:
+        raise NoStore(
+            f"{backend.url} is not a datacat store",
+            kind="not_a_store",
+            hint="To make one there, or to join another:",
+            commands=["datacat init PATH"],
+        ) from error

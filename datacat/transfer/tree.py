@@ -1,0 +1,205 @@
+"""The workspace's table `tree`: the entries of a local folder, and their digests once known.
+
+A walk fills it, the stat cache gives it the digests that need not be computed again, and the rest
+are computed here (`hash_files`) or while the content is stored (`ingest`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from datacat.digest import digest_function, new_hasher
+from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
+from datacat.sql import Workspace
+from datacat.transfer.executor import run_bounded
+from datacat.transfer.following import look_through
+from datacat.transfer.reading import (
+    ATTEMPTS,
+    ChangedWhileReadingError,
+    ReadState,
+    SourceFile,
+    changed,
+    opened,
+    read_stable,
+    state_of,
+    unchanged,
+)
+
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+"""Files up to this size are read once, as a whole; larger ones in steps."""
+
+BATCH_BYTES = 16 * 1024 * 1024
+BATCH_FILES = 4096
+"""One batch: enough work to make a look-up of its digests cheap, small enough to hold."""
+
+HashedRow = tuple[str, int, bool, int, int, int, bytes, int]
+"""path, size, executable, mtime_ns, ctime_ns, inode, digest, hashed_ns."""
+
+Batch = list[SourceFile]
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """One file that is not held in memory. `alike`: other content of this size is known."""
+
+    source: SourceFile
+    alike: bool
+
+
+@dataclass
+class HashResult:
+    """What one task computed. `grown` are files that were too large for memory when opened."""
+
+    hashed: list[HashedRow] = field(default_factory=list)
+    grown: list[SourceFile] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+
+
+def begin_hashing(workspace: Workspace) -> None:
+    """Make the empty table `hashed` that collects what is read."""
+    workspace.execute(
+        """
+        create or replace table hashed (
+            path varchar, size bigint, executable boolean, mtime_ns bigint, ctime_ns bigint,
+            inode ubigint, digest blob, hashed_ns bigint
+        )
+        """
+    )
+
+
+def note_digests(workspace: Workspace) -> None:
+    """Put what was read into `tree`: the digests, and what the files were at that moment."""
+    workspace.execute(
+        """
+        update tree set size = h.size, executable = h.executable, mtime_ns = h.mtime_ns,
+            ctime_ns = h.ctime_ns, inode = h.inode, digest = h.digest, hashed_ns = h.hashed_ns
+        from hashed h where h.path = tree.path
+        """
+    )
+
+
+def tasks(workspace: Workspace) -> Iterator[Batch | Large]:
+    """The table `to_read(path, size, linked, alike)` cut into work, the large files first, so
+    that the last task to end is a short one."""
+    for path, size, linked, alike in workspace.rows(
+        f"select * from to_read where size > {IN_MEMORY_BYTES} order by size desc, path"
+    ):
+        yield Large(SourceFile(path, size, linked), alike)
+    batch: Batch = []
+    batch_bytes = 0
+    for path, size, linked in workspace.rows(
+        f"select path, size, linked from to_read where size <= {IN_MEMORY_BYTES} order by path"
+    ):
+        if batch and (batch_bytes + size > BATCH_BYTES or len(batch) >= BATCH_FILES):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(SourceFile(path, size, linked))
+        batch_bytes += size
+    if batch:
+        yield batch
+
+
+def hashed_row(path: str, state: ReadState, digest: bytes) -> HashedRow:
+    """The row of `hashed` for a file whose content was just read."""
+    return (
+        path,
+        state.size,
+        state.executable,
+        state.mtime_ns,
+        state.ctime_ns,
+        state.inode,
+        digest,
+        time.time_ns(),
+    )
+
+
+class HashFiles:
+    """Computes the digests that `tree` lacks, and stores nothing."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        root: str,
+        algorithm: str,
+        listener: Listener,
+        stop: StopSignal,
+    ) -> None:
+        self._workspace = workspace
+        self._root = root
+        self._algorithm = algorithm
+        self._digest = digest_function(algorithm)
+        self._listener = listener
+        self._stop = stop
+
+    def run(self, executor: Executor, *, jobs: int, only: str = "true") -> None:
+        """Hash the files of `tree` without a digest for which the SQL condition `only` holds."""
+        begin_hashing(self._workspace)
+        self._workspace.execute(
+            f"""
+            create or replace table to_read as
+            select path, size, linked_to is not null as linked, false as alike
+            from tree where kind = 'file' and digest is null and ({only})
+            """
+        )
+        files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
+        if not files:
+            return
+        self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
+        try:
+            grown = self._run_tasks(executor, jobs, tasks(self._workspace))
+            self._run_tasks(executor, jobs, (Large(source, False) for source in grown))
+        finally:
+            note_digests(self._workspace)
+        self._listener(Finished("Reading"))
+
+    def _run_tasks(
+        self, executor: Executor, jobs: int, work: Iterator[Batch | Large]
+    ) -> list[SourceFile]:
+        grown: list[SourceFile] = []
+        for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
+            self._workspace.load("hashed", done.hashed)
+            grown += done.grown
+            self._listener(Advanced(done.files, done.bytes))
+        return grown
+
+    def _do(self, task: Batch | Large) -> HashResult:
+        if isinstance(task, Large):
+            return self._hash_large(task.source)
+        done = HashResult()
+        for source in task:
+            self._stop.check()
+            data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+            if data is None:
+                done.grown.append(source)
+                continue
+            done.hashed.append(hashed_row(source.path, state, self._digest(data)))
+            done.files += 1
+            done.bytes += len(data)
+        return done
+
+    def _hash_large(self, source: SourceFile) -> HashResult:
+        for _ in range(ATTEMPTS):
+            with opened(self._root, source) as fd:
+                try:
+                    digest, state = hash_open_file(fd, self._algorithm, self._stop)
+                except ChangedWhileReadingError:
+                    continue
+                row = hashed_row(source.path, state, digest)
+                return HashResult([row], files=1, bytes=state.size)
+        raise changed(source.path)
+
+
+def hash_open_file(fd: int, algorithm: str, stop: StopSignal) -> tuple[bytes, ReadState]:
+    """The digest of an open file. Raises `ChangedWhileReadingError` when it did not keep still."""
+    before = os.fstat(fd)
+    hasher = new_hasher(algorithm)
+    length = look_through(fd, look=hasher.update, stop=stop)
+    if length != before.st_size or not unchanged(before, os.fstat(fd)):
+        raise ChangedWhileReadingError
+    return hasher.digest(), state_of(before)

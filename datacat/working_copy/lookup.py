@@ -1,0 +1,37 @@
+"""Bring what the catalog names into a workspace: manifests, and the index over their content."""
+
+from __future__ import annotations
+
+from datacat.backend.download import StoredFile
+from datacat.catalog.query import CatalogQuery
+from datacat.manifest import parquet
+from datacat.model import Version
+from datacat.objects.index import Segment, prepare
+from datacat.opened import OpenedStore
+from datacat.sql import Workspace
+
+
+def attach_manifest(
+    store: OpenedStore, workspace: Workspace, query: CatalogQuery, version: Version, view: str
+) -> None:
+    """Make `view` show the entries of `version`. Raises `Corrupt` when its manifest is damaged."""
+    file = query.manifest_of(version)
+    stored = StoredFile(file.key, file.size, file.digest)
+    path = parquet.fetch(store.backend, workspace, stored, store.cache / "manifests")
+    parquet.attach(workspace, path, view)
+
+
+def attach_index(
+    store: OpenedStore, workspace: Workspace, query: CatalogQuery, *, needed: Version | None
+) -> None:
+    """Make the views `chunks`, `recipes`, `usable` and `objects`.
+
+    With `needed` only the segments that hold that version's content are asked for; the index then
+    knows at least what it needs.
+    """
+    segments = [
+        Segment(part.seq, part.kind, StoredFile(part.file.key, part.file.size, part.file.digest))
+        for part in query.segments(needed)
+    ]
+    store.index.attach(workspace, segments, merge=needed is None)
+    prepare(workspace, query.condemned())

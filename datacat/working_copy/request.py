@@ -1,0 +1,37 @@
+"""What a person asks of `add`, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datacat.model import Code, Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRequest:
+    """Save the folder or file `path` as a version.
+
+    `new` saves as a dataset of its own even if the content is known under another name;
+    `new_version` makes known content the newest version; `only_here` lets a partial copy remove
+    the files that were not pulled; `force` saves over somebody else's newer version.
+    """
+
+    path: Path
+    name: str | None = None
+    message: str = ""
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    alias: str | None = None
+    sources: tuple[str, ...] = ()
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    code: Code | None = None
+    new: bool = False
+    new_version: bool = False
+    only_here: bool = False
+    force: bool = False
+    dry_run: bool = False
+    ignore: tuple[str, ...] = ()
+    whole: bool = False

@@ -1,0 +1,297 @@
+"""Save a folder as a version: what `add` does.
+
+Scan, take known digests from the stat cache, read and store the rest, write segment and manifest,
+commit one record. The folder is then marked as a working copy of what was saved, so that the next
+add knows its base and can tell when someone else saved in between.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from datacat.catalog.query import CatalogQuery
+from datacat.create import begin_log
+from datacat.errors import DatacatError, Failed
+from datacat.manifest import diff, parquet
+from datacat.manifest.entry import COLUMNS, DDL, tree_digest
+from datacat.model import AddResult, Changes, Version
+from datacat.opened import OpenedStore, Watch
+from datacat.sql import Workspace
+from datacat.text import count_of, printable
+from datacat.transfer.executor import threads
+from datacat.transfer.ingest import Ingest
+from datacat.transfer.journal import ChunkRow, Journal, adopt
+from datacat.working_copy.compare import hash_tree
+from datacat.working_copy.conflict import conflict
+from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.mark import listing, mark_saved
+from datacat.working_copy.publish import (
+    CondemnedMeanwhileError,
+    Publication,
+    choose_chunks,
+    publish,
+)
+from datacat.working_copy.request import SaveRequest
+from datacat.working_copy.safe_path import check_entries
+from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
+from datacat.working_copy.target import Target, find_sources, find_target
+
+CONDEMNED_TRIES = 5
+"""A commit whose content was condemned meanwhile starts over this often."""
+
+
+def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
+    """Save `request.path`. Nothing is visible to anybody before the one record is.
+
+    Raises `Failed` (unreadable, changing), `InvalidInput`, `NotFound`, `Conflict`,
+    `StorageError`, `OutcomeUnknown`.
+    """
+    for _ in range(CONDEMNED_TRIES):
+        with Workspace() as workspace, suppress(CondemnedMeanwhileError):
+            return _Save(store, request, watch, workspace).run()
+    raise Failed("the content to save was deleted from the store meanwhile", kind="condemned")
+
+
+class _Save:
+    """One attempt, with a session id of its own."""
+
+    def __init__(
+        self, store: OpenedStore, request: SaveRequest, watch: Watch, workspace: Workspace
+    ) -> None:
+        self._store = store
+        self._request = request
+        self._watch = watch
+        self._workspace = workspace
+        self._session = store.client.new_id()
+        self._snapshot = store.catalog.sync()
+        if self._snapshot.seq == 0 and not request.dry_run:
+            # Whoever made the store was interrupted before its first record.
+            begin_log(store.backend, client=store.client)
+            self._snapshot = store.catalog.sync()
+        self._query = CatalogQuery(self._snapshot)
+
+    def run(self) -> AddResult:
+        request = self._request
+        scanned = scan_folder(
+            self._workspace,
+            request.path,
+            store=self._store,
+            watch=self._watch,
+            ignore=request.ignore,
+        )
+        target = find_target(
+            self._query, root=scanned.root, name=request.name, marked=scanned.marker
+        )
+        sources = find_sources(self._query, request.sources)
+        kept = self._keep_unpulled(scanned, target)
+        self._refuse_nothing(scanned)
+        attach_index(self._store, self._workspace, self._query, needed=None)
+        if request.dry_run or (target.overtaken and not request.force):
+            result = self._look(scanned, target, sources)
+        else:
+            result = self._store_and_publish(scanned, target, sources)
+        return replace(
+            result,
+            skipped=_skipped(scanned),
+            warnings=_warnings(scanned),
+            kept=kept,
+            first=target.first and result.created,
+            newest=self._newer(result) if not result.created else None,
+        )
+
+    def _keep_unpulled(self, scanned: Scanned, target: Target) -> int:
+        """Make `kept`: entries of the base that a partial copy does not hold and leaves alone."""
+        self._workspace.execute(f"create table kept ({DDL})")
+        marked = scanned.marker
+        if marked is None or not marked.partial or self._request.only_here or target.base is None:
+            return 0
+        attach_manifest(self._store, self._workspace, self._query, target.base, "base_files")
+        parquet.attach(self._workspace, listing(scanned.root, marked), "pulled_files")
+        self._workspace.execute(
+            f"""
+            insert into kept select {COLUMNS} from base_files
+            where path not in (select path from pulled_files)
+              and path not in (select path from tree)
+            """
+        )
+        return int(self._workspace.row("select count(*) from kept where kind = 'file'")[0])
+
+    def _refuse_nothing(self, scanned: Scanned) -> None:
+        (found,) = self._workspace.row(
+            "select (select count(*) from tree) + (select count(*) from kept)"
+        )
+        if not found:
+            raise Failed(
+                f"{printable(str(scanned.root))} holds nothing to save", kind="nothing_to_save"
+            )
+
+    # Looking only
+
+    def _look(self, scanned: Scanned, target: Target, sources: tuple[str, ...]) -> AddResult:
+        """What an add would do, or the reason why it must not be done; stores nothing."""
+        hash_tree(self._workspace, scanned, store=self._store, watch=self._watch)
+        keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
+        tree = self._entries()
+        known = self._known(target, tree)
+        if known is not None:
+            return AddResult(version=known, created=False, dry_run=self._request.dry_run)
+        if target.overtaken and not self._request.force:
+            raise self._conflict(target)
+        changes = self._changes(target)
+        new_bytes, files, size = self._workspace.row(
+            """
+            select coalesce((
+                       select sum(size) from (select distinct digest, size from entries
+                       where size > 0 and digest not in (select digest from objects))), 0)::bigint,
+                   count(*) filter (kind <> 'dir'),
+                   coalesce(sum(size) filter (kind = 'file'), 0)::bigint
+            from entries
+            """
+        )
+        request, newest = self._request, target.newest
+        version = Version(
+            name=target.name,
+            number=newest.number + 1 if newest else 1,
+            hash=tree.hex(),
+            message=request.message,
+            author=self._store.client.user,
+            created_at=self._store.client.now().replace(microsecond=0),
+            files=files,
+            bytes=size,
+            new_bytes=new_bytes,
+            stored_bytes=0,
+            base=newest.ref if newest else None,
+            changes=changes,
+            aliases=(request.alias,) if request.alias else (),
+            sources=sources,
+            params=request.params,
+            metrics=request.metrics,
+            code=request.code,
+        )
+        return AddResult(version=version, created=True, dry_run=True)
+
+    def _conflict(self, target: Target) -> DatacatError:
+        for version, view in ((target.base, "base_files"), (target.newest, "newest_files")):
+            if version is not None:
+                attach_manifest(self._store, self._workspace, self._query, version, view)
+        return conflict(
+            self._workspace, target, path=str(self._request.path), now=self._store.client.now()
+        )
+
+    # Storing
+
+    def _store_and_publish(
+        self, scanned: Scanned, target: Target, sources: tuple[str, ...]
+    ) -> AddResult:
+        folder = self._store.cache / "sessions"
+        adopted = adopt(folder, self._store.backend)
+        journal = Journal.begin(folder, self._session)
+        try:
+            self._ingest(scanned, journal, adopted.rows)
+            tree = self._entries()
+            known = self._known(target, tree)
+            if known is not None:
+                result = AddResult(version=known, created=False)
+            else:
+                choose_chunks(self._workspace)
+                version = publish(
+                    self._store,
+                    self._workspace,
+                    self._snapshot,
+                    self._request,
+                    Publication(target, tree, self._changes(target), sources, self._session),
+                )
+                mark_saved(
+                    self._store,
+                    self._workspace,
+                    scanned,
+                    version,
+                    partial=not self._request.only_here,
+                )
+                result = AddResult(version=version, created=True)
+        except BaseException:
+            # INV hands off: what was uploaded stays; the journals let the next add take it over.
+            for unfinished in (journal, *adopted.journals):
+                unfinished.close()
+            raise
+        for finished in (journal, *adopted.journals):
+            finished.remove()
+        keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
+        return result
+
+    def _ingest(self, scanned: Scanned, journal: Journal, adopted: list[ChunkRow]) -> None:
+        jobs = self._store.client.jobs
+        ingest = Ingest(
+            self._store.backend,
+            workspace=self._workspace,
+            parameters=self._store.info.parameters,
+            session=self._session,
+            root=scanned.base,
+            journal=journal,
+            listener=self._watch.listener,
+            stop=self._watch.stop,
+        )
+        try:
+            with threads(jobs) as executor:
+                ingest.run(executor, jobs=jobs, adopted=adopted)
+        except BaseException:
+            # What was hashed so far is remembered, so that an interrupted add goes on from there.
+            keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
+            raise
+
+    def _entries(self) -> bytes:
+        """Make `entries`, all that the version will hold; returns its tree digest."""
+        self._workspace.execute(
+            f"create table entries as select {COLUMNS} from tree"
+            f" union all select {COLUMNS} from kept"
+        )
+        check_entries(self._workspace, "entries", listing="the folder", error=Failed)
+        return tree_digest(self._workspace, "entries", algorithm=self._store.algorithm)
+
+    def _known(self, target: Target, tree: bytes) -> Version | None:
+        """The version that has exactly this content already, unless it shall be saved anyway."""
+        known = self._query.version_by_tree(tree.hex(), name=target.name)
+        if known is None or (known.name, known.number) == _identity(target.newest):
+            return known
+        wanted = self._request.new_version or (self._request.new and known.name != target.name)
+        return None if wanted else known
+
+    def _changes(self, target: Target) -> Changes:
+        """How `entries` differ from the newest version of the dataset."""
+        if target.newest is None:
+            (added,) = self._workspace.row("select count(*) from entries where kind <> 'dir'")
+            return Changes(added=added)
+        attach_manifest(self._store, self._workspace, self._query, target.newest, "previous")
+        diff.compare(self._workspace, "previous", "entries")
+        return diff.counts(self._workspace)
+
+    def _newer(self, result: AddResult) -> str | None:
+        newest = self._query.newest(result.version.name)
+        known = newest is None or newest.number == result.version.number
+        return None if known or newest is None else newest.ref
+
+
+def _identity(version: Version | None) -> tuple[str, int] | None:
+    return (version.name, version.number) if version else None
+
+
+def _skipped(scanned: Scanned) -> tuple[str, ...]:
+    report = scanned.report
+    ignored = [
+        f"{entry.rule} ({entry.count:,})" if entry.count > 1 else entry.rule
+        for entry in report.ignored
+    ]
+    special = [f"{path} (not a file)" for path in report.special.first]
+    return (*ignored, *special, *(f"{path} (the store)" for path in report.stores))
+
+
+def _warnings(scanned: Scanned) -> tuple[str, ...]:
+    escaping = scanned.report.escaping
+    if not escaping.count:
+        return ()
+    named = ", ".join(printable(path) for path in escaping.first[:3])
+    return (
+        f"{count_of(escaping.count, 'link points', 'links point')} outside the folder; saved as"
+        f" links, without what they point to: {named}",
+    )

@@ -1,0 +1,96 @@
+"""Everything that `show` tells about a dataset or one of its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from datacat.catalog.query import CatalogQuery
+from datacat.model import Shown, Version
+from datacat.opened import OpenedStore
+from datacat.progress import StopSignal
+from datacat.refs import Ref
+from datacat.sql import Workspace
+from datacat.transfer.executor import threads
+from datacat.transfer.fetch import Fetch, Wanted
+from datacat.working_copy.copying import check
+from datacat.working_copy.lookup import attach_index, attach_manifest
+
+CONTENTS_KINDS_MAX = 8
+README_BYTES_MAX = 256 * 1024
+"""A longer README is a document of its own: it is not shown."""
+
+_README = "regexp_full_match(lower(path), 'readme(\\.md|\\.txt|\\.rst)?')"
+
+
+def describe(
+    store: OpenedStore, query: CatalogQuery, ref: Ref, *, versions: int | None, readme: bool
+) -> Shown:
+    """`Shown` for what `ref` means. Raises `NotFound`, `Corrupt`."""
+    version = query.resolve(ref)
+    history = query.versions(version.name)
+    number = None if ref.is_latest else version.number
+    with Workspace() as workspace:
+        attach_manifest(store, workspace, query, version, "version_files")
+        contents = workspace.all(
+            f"""
+            select coalesce(nullif(regexp_extract(lower(path),
+                       '[^/]((\\.[a-z0-9]{{1,8}})?\\.(gz|bz2|xz|zst)|\\.[a-z0-9]{{1,8}})$', 1), ''),
+                       'other') as suffix,
+                   count(*), sum(size)::bigint
+            from version_files where kind = 'file' group by 1
+            order by 3 desc, 1 limit {CONTENTS_KINDS_MAX}
+            """
+        )
+        text = _readme(store, workspace, query, version) if readme else None
+    return Shown(
+        dataset=query.dataset(version.name),
+        version=version,
+        one_version=not ref.is_latest,
+        version_list=tuple(history if versions is None else history[:versions]),
+        contents=tuple((suffix, files, size) for suffix, files, size in contents),
+        used_by=tuple(query.used_by(version.name, number=number)),
+        readme=text,
+    )
+
+
+def _readme(
+    store: OpenedStore, workspace: Workspace, query: CatalogQuery, version: Version
+) -> str | None:
+    """The text of the README at the top of a version, if there is one of a sensible size."""
+    workspace.execute(
+        f"""
+        create table wanted as
+        select *, null::bigint as there_size, null::bigint as there_mtime_ns,
+               null::bigint as there_ctime_ns, null::bigint as there_inode
+        from version_files
+        where kind = 'file' and {_README} and size between 1 and {README_BYTES_MAX}
+        order by path limit 1
+        """
+    )
+    attach_index(store, workspace, query, needed=version)
+    sink, stop = _Text(), StopSignal()
+    fetch = Fetch(
+        store.backend, workspace=workspace, algorithm=store.algorithm, sink=sink, stop=stop
+    )
+    fetch.plan()
+    with threads(1) as executor:
+        fetch.run(executor, jobs=1, done=lambda _files, _size: None)
+    return sink.text
+
+
+class _Text:
+    """A sink for one small text."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+
+    def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:  # noqa: ARG002
+        """Keep the content as text."""
+        self.text = b"".join(parts).decode("utf-8", "replace")
+
+    def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
+        """Read a whole container, compared with its checksums."""
+        with source.open("rb") as file:
+            check(file.fileno(), size=wanted.size, checksums=sums)
+            self.text = file.read().decode("utf-8", "replace")

@@ -1,0 +1,127 @@
+"""What a local folder is: which version it came from, and what changed since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from datacat.catalog.query import CatalogQuery
+from datacat.errors import NotFound
+from datacat.manifest import diff, parquet
+from datacat.manifest.entry import tree_digest
+from datacat.model import LinkMode, StatusEntry, Version
+from datacat.opened import OpenedStore, Watch
+from datacat.sql import Workspace
+from datacat.text import printable
+from datacat.working_copy import marker
+from datacat.working_copy.compare import compare_folder, hash_tree
+from datacat.working_copy.mark import listing
+from datacat.working_copy.marker import Marker
+from datacat.working_copy.scan import keep_digests, scan_folder
+
+
+def status(
+    store: OpenedStore,
+    paths: Sequence[Path],
+    *,
+    hash_all: bool,
+    ignore: Sequence[str],
+    watch: Watch,
+) -> list[StatusEntry]:
+    """One entry for each working copy in, above and one level below each path.
+
+    A path without any is compared by content with all versions. Raises `NotFound` for a path that
+    does not exist.
+    """
+    query = CatalogQuery(store.catalog.sync())
+    entries: list[StatusEntry] = []
+    for path in paths:
+        if not os.path.lexists(path):
+            raise NotFound(f"{printable(str(path))} does not exist", kind="path_not_found")
+        roots = marker.find(path)
+        if roots:
+            entries += [
+                _of_copy(store, query, root, hash_all=hash_all, ignore=ignore, watch=watch)
+                for root in roots
+            ]
+        else:
+            entries.append(_of_other(store, query, path, ignore=ignore, watch=watch))
+    return entries
+
+
+def _of_copy(
+    store: OpenedStore,
+    query: CatalogQuery,
+    root: Path,
+    *,
+    hash_all: bool,
+    ignore: Sequence[str],
+    watch: Watch,
+) -> StatusEntry:
+    marked = marker.read(root)
+    version, newest = _known_versions(store, query, marked)
+    with Workspace() as workspace:
+        scanned = scan_folder(workspace, root, store=store, watch=watch, ignore=ignore)
+        if hash_all:
+            workspace.execute("update tree set digest = null")
+        parquet.attach(workspace, listing(root, marked), "listed")
+        compare_folder(workspace, scanned, "listed", store=store, watch=watch)
+        keep_digests(workspace, scanned, algorithm=store.algorithm)
+        changes = diff.changes(workspace)
+    overtaken = newest is not None and version is not None and newest.number > version.number
+    return StatusEntry(
+        path=str(root),
+        ref=version.ref if version else marked.ref,
+        state="changed" if changes else "unchanged",
+        newest=newest.ref if newest and overtaken else None,
+        newest_by=newest.author if newest and overtaken else None,
+        changes=changes,
+        partial=marked.partial,
+        linked=marked.link in (LinkMode.SYMLINK, LinkMode.HARDLINK),
+        files=scanned.report.files,
+        bytes=scanned.report.bytes,
+        missing=version is None,
+    )
+
+
+def _known_versions(
+    store: OpenedStore, query: CatalogQuery, marked: Marker
+) -> tuple[Version | None, Version | None]:
+    """The copy's version and its dataset's newest, as far as this store knows them."""
+    if marked.store_id != store.info.id:
+        return None, None
+    name = query.current_name(marked.name)
+    if name is None:
+        return None, None
+    return query.find_version(name, marked.number), query.newest(name)
+
+
+def _of_other(
+    store: OpenedStore,
+    query: CatalogQuery,
+    path: Path,
+    *,
+    ignore: Sequence[str],
+    watch: Watch,
+) -> StatusEntry:
+    """A folder that datacat did not make: the version with exactly this content, if any."""
+    with Workspace() as workspace:
+        scanned = scan_folder(workspace, path, store=store, watch=watch, ignore=ignore)
+        hash_tree(workspace, scanned, store=store, watch=watch)
+        keep_digests(workspace, scanned, algorithm=store.algorithm)
+        tree = tree_digest(workspace, "tree", algorithm=store.algorithm)
+    known = query.version_by_tree(tree.hex()) if scanned.report.files else None
+    return StatusEntry(
+        path=str(scanned.root),
+        ref=None,
+        state="untracked",
+        newest=None,
+        newest_by=None,
+        changes=(),
+        partial=False,
+        linked=False,
+        files=scanned.report.files,
+        bytes=scanned.report.bytes,
+        identical_to=known.ref if known else None,
+    )
