@@ -139,7 +139,7 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
         screen.warn(warning)
     earlier: list[Version] = []
     if result.created and result.version.metrics and not screen.json:
-        earlier = run.store.log(result.version.name)
+        earlier = run.store.versions(result.version.name)
     screen.note(*summary(result, screen=screen, path=path, earlier=earlier))
     screen.done(result.version.ref)
     return shapes.added(result)

@@ -121,7 +121,9 @@ class Invocation:
 
     def ask(self, question: str) -> str:
         """One line typed by the person; empty at the end of input."""
-        sys.stderr.write(question)
+        from datacat.text import printable
+
+        sys.stderr.write(printable(question))
         sys.stderr.flush()
         return sys.stdin.readline().strip()
 

@@ -6,8 +6,10 @@ import difflib
 import os
 import re
 from itertools import islice
+from urllib.parse import unquote
 
 from datacat.cli.session import is_store
+from datacat.config.keys import is_url
 from datacat.errors import Failed, Refused
 
 ENTRIES_MAX = 5_000
@@ -24,8 +26,13 @@ _SYNCED = re.compile(
 
 
 def absolute(place: str, *, home: str) -> str:
-    """`place` as it is remembered: an absolute path without links resolved, or the URL as it is."""
-    if "://" in place:
+    """`place` as it is remembered: an absolute path without links resolved, or the URL as it is.
+
+    `file:///shared/datacat` is that folder.
+    """
+    if place.lower().startswith("file:///"):
+        return unquote(place[len("file://") :])
+    if is_url(place):
         return place
     if place == "~" or place.startswith("~/"):
         place = os.path.join(home, place[2:])

@@ -16,6 +16,7 @@ from datacat.config.keys import (
     Value,
     closest_key,
     is_truthy,
+    is_url,
     parse,
 )
 from datacat.errors import Failed, InvalidInput
@@ -231,7 +232,7 @@ class _Gathered:
 
     def _placed(self, key: Key, value: Value, folder: Path) -> Value:
         """A folder made absolute: relative to the file that names it, or to the current one."""
-        if key.shape is not Shape.PLACE or not isinstance(value, str) or "://" in value:
+        if key.shape is not Shape.PLACE or not isinstance(value, str) or is_url(value):
             return value
         if value == "~" or value.startswith("~/"):
             return os.path.normpath(self.around.home / value[2:])

@@ -28,6 +28,7 @@ USER_LENGTH_MAX = 64
 JOBS_MAX = 256
 """More threads than this only cost memory; a larger number is a typing error."""
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SECRET = re.compile(r"secret|password|passwd|token|credential|(^|_)key($|_)", re.IGNORECASE)
 
 
@@ -168,6 +169,11 @@ _ALL = (
 )
 
 KEYS: Mapping[str, Key] = {key.name: key for key in _ALL}
+
+
+def is_url(place: str) -> bool:
+    """True for `scheme://…`; a folder may hold `://` further on."""
+    return _URL.match(place) is not None
 
 
 def closest_key(name: str) -> str | None:
