@@ -32,7 +32,7 @@ WRITE_BYTES = 4 * 1024 * 1024
 """Frames are gathered to writes of this size."""
 
 FRAME_BYTES_MAX = BLOCK_BYTES
-"""A frame has one checksum, so it never exceeds one checksum block."""
+"""A frame has one checksum, so it never exceeds one checksum block; nor do its plain bytes."""
 
 _HEADER = struct.Struct("<8sHHI")
 _TRAILER = struct.Struct("<QII")
@@ -160,10 +160,18 @@ def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntr
 
 def _parsed(key: str, rows: Iterable[tuple[Any, ...]], start: int) -> list[PackEntry]:
     parsed: list[PackEntry] = []
+    end = _HEADER.size
     for row in rows:
         digest, offset, stored_size, size, codec, has_reference, _, check, reference = row
-        if codec not in _CODEC_NAME or offset + stored_size > start:
-            raise _damaged(key, "an entry points outside of it")
+        if offset != end:
+            raise _damaged(key, "its frames do not lie back to back")
+        if (
+            codec not in _CODEC_NAME
+            or max(stored_size, size) > FRAME_BYTES_MAX
+            or (_CODEC_NAME[codec] == RAW and stored_size != size)
+        ):
+            raise _damaged(key, "an entry states what cannot be")
+        end += stored_size
         parsed.append(
             PackEntry(
                 digest,
@@ -175,6 +183,8 @@ def _parsed(key: str, rows: Iterable[tuple[Any, ...]], start: int) -> list[PackE
                 reference if has_reference else None,
             )
         )
+    if end != start:
+        raise _damaged(key, "its frames do not lie back to back")
     return parsed
 
 
