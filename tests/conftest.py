@@ -1,0 +1,77 @@
+"""Clients and stores for every folder of tests, and how long the property tests search."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from datacat.model import LinkMode, Parameters
+from datacat.opened import Client
+from datacat.store import Store
+
+BACKENDS = ("posix", "memory")
+
+# DATACAT_TEST_EFFORT=20 searches twenty times as long, with new examples on every run.
+EFFORT = float(os.environ.get("DATACAT_TEST_EFFORT", "1"))
+
+
+def searching(examples: int, **more: object) -> settings:
+    """Settings for a property that is tried `examples` times by default."""
+    return settings(
+        max_examples=max(1, round(examples * EFFORT)),
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.function_scoped_fixture,
+        ],
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def make_client(folder: Path, user: str = "alice", *, host: str = "hub", jobs: int = 2) -> Client:
+    """`user` on the machine `host`, with a cache below `folder`."""
+    return Client(user=user, host=host, cache_dir=folder / f"cache-{user}-{host}", jobs=jobs)
+
+
+def make_store(
+    kind: str,
+    folder: Path,
+    *,
+    client: Client,
+    parameters: Parameters | None = None,
+    link: LinkMode = LinkMode.COPY,
+) -> Store:
+    """A new store in `folder` or in memory. Others open it with `Store.open(store.url, ...)`."""
+    url = str(folder / "store") if kind == "posix" else f"memory://{uuid.uuid4().hex}"
+    return Store.create(url, client=client, parameters=parameters, link=link)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Callable[..., Client]:
+    """`client("bob")`: somebody with a cache of their own."""
+
+    def make(user: str = "alice", *, host: str = "hub", jobs: int = 2) -> Client:
+        return make_client(tmp_path, user, host=host, jobs=jobs)
+
+    return make
+
+
+@pytest.fixture(params=BACKENDS)
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, client: Callable[..., Client]
+) -> Callable[..., Store]:
+    """`store("bob")`: the one store of this test, opened by somebody; once for each backend."""
+    url = make_store(request.param, tmp_path, client=client()).url
+
+    def opened(user: str = "alice", *, host: str = "hub") -> Store:
+        return Store.open(url, client=client(user, host=host))
+
+    return opened
