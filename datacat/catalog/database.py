@@ -84,17 +84,19 @@ class Catalog:
         with self._lock, self._cache_failures():
             for _ in range(_ATTEMPTS):
                 base = self._snapshot or self._newest()
+                self._snapshot = None
                 try:
                     self._snapshot = self._advanced(base)
                     return self._snapshot
+                except FileNotFoundError:
+                    continue  # another process replaced the file that was to be copied
                 except sql.Error as error:
                     _refuse_full(error, self.folder)
-                    # The cached file is damaged, or another process removed it: do without it.
-                    self._snapshot = None
                     if base is None:
                         raise
-                    self._discard(base.path)
-            raise StorageError(f"the cache folder {self.folder} keeps changing", kind="cache_busy")
+                    self._discard(base.path)  # damaged: the log has everything
+            self._snapshot = self._advanced(None)
+            return self._snapshot
 
     def close(self) -> None:
         """Let go of the local file; snapshots that were handed out stay open."""

@@ -315,12 +315,14 @@ class Fold(Overlay):
     # containers.condemn, containers.swept
 
     def _do_condemn(self, seq: int, record: ContainersCondemn | ContainersSwept) -> Applied:
+        self._load_condemned(record.names)
         for name in record.names:
-            if isinstance(record, ContainersCondemn):
+            if isinstance(record, ContainersSwept):
+                if self._condemned[name]:
+                    self.changes.swept[name] = seq
+            elif not self._condemned[name]:
                 self._condemned[name] = True
-                self.changes.condemned.setdefault(name, seq)
-            else:
-                self.changes.swept.setdefault(name, seq)
+                self.changes.condemned[name] = seq
         return Applied(detail=f"{len(record.names)} files")
 
 
