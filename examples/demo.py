@@ -124,7 +124,7 @@ def tables(alice: Person) -> None:
     )
     alice.types(
         "datacat diff weather@v1 weather@v2",
-        shows=[rf"rows 1,461 → {rows:,}", "temp_mean"],
+        shows=[rf"rows 1,461 → {rows:,}", r"columns \+mean"],
     )
 
 

@@ -84,11 +84,11 @@ def index_headers(folder: Path, target: Path) -> int:
 
 
 def add_mean_temperature(table: Path) -> int:
-    """Add a column `temp_mean` and drop the days without rain; returns the rows that are left."""
+    """Add a column `mean` and drop the days without rain; returns the rows that are left."""
     with table.open(newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if float(row["precipitation"]) > 0]
     for row in rows:
-        row["temp_mean"] = f"{(float(row['temp_max']) + float(row['temp_min'])) / 2:.2f}"
+        row["mean"] = f"{(float(row['temp_max']) + float(row['temp_min'])) / 2:.2f}"
     with table.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, name_of, spans
+from tests.docs.pages import ROOT, code, name_of, spans, table
 
 PAGE = ROOT / "docs" / "architecture.md"
 WITH_PATHS = [PAGE, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
@@ -15,13 +16,12 @@ _PATH = re.compile(r"(?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md))?|[a-z_]+\.py")
 STORE_FOLDERS = {"tmp/", "catalog/", "whole/", "packs/", "manifests/", "segments/"}
 
 
-def test_every_part_of_the_code_is_named() -> None:
-    parts = {
-        path.stem
-        for path in (ROOT / "datacat").iterdir()
-        if not path.name.startswith("__") and (path.suffix == ".py" or path.is_dir())
-    }
-    assert not parts - set(spans(PAGE))
+def test_the_layers_are_those_that_the_linter_enforces() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    enforced = next(one["layers"] for one in contracts if one["type"] == "layers")
+    listed = [name for row in table(PAGE, "Layer") for name in code(row[1])]
+    assert listed == [name for layer in enforced for name in layer.split(" | ")]
 
 
 @pytest.mark.parametrize("page", WITH_PATHS, ids=name_of)
