@@ -33,9 +33,9 @@ def kinds_in_the_code() -> set[str]:
     return found
 
 
-def documented() -> dict[str, int]:
+def documented() -> dict[str, set[int]]:
     listed = [row for head, rows in tables(PAGE) if head[:2] == ["Kind", "Exit"] for row in rows]
-    found = {code(row[0])[0]: int(row[1]) for row in listed}
+    found = {code(row[0])[0]: {int(one) for one in row[1].split(", ")} for row in listed}
     assert len(found) == len(listed), "a kind is there twice"
     return found
 
@@ -55,10 +55,10 @@ def test_the_exit_codes_are_those_of_the_classes() -> None:
     listed = documented()
     for _, found in inspect.getmembers(errors, inspect.isclass):
         if issubclass(found, errors.DatacatError) and found.default_kind in listed:
-            assert listed[found.default_kind] == found.exit_code, found.default_kind
+            assert found.exit_code in listed[found.default_kind], found.default_kind
     for path in (ROOT / "datacat").rglob("*.py"):
         for kind, exit_code in raised_in(path.read_text()):
-            assert listed[kind] == exit_code, f"{kind} in {path.name}"
+            assert exit_code in listed[kind], f"{kind} in {path.name}"
 
 
 def raised_in(source: str) -> Iterator[tuple[str, int]]:
