@@ -128,7 +128,7 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     from datacat.render import shapes
     from datacat.render.add import summary
 
-    if _may_ask_about(run, request):
+    if _may_ask_about(run, path, request):
         chosen = _ask(run, path, request)
         if chosen is None:
             return {}
@@ -169,10 +169,22 @@ def _save(run: Invocation, path: str, request: Request) -> AddResult:
         )
 
 
-def _may_ask_about(run: Invocation, request: Request) -> bool:
-    """True when a near-duplicate is a question: it was not answered, and someone is there."""
+def _may_ask_about(run: Invocation, path: str, request: Request) -> bool:
+    """True when a near-duplicate is a question: a name is to be made, and someone is there.
+
+    Looking first costs reading the folder once more, so it is not done where the answer is known.
+    """
+    from datacat.refs import normalise_name
+
     answered = request.name or request.new or request.new_version or request.dry_run
-    return not answered and run.can_ask
+    if answered or not run.can_ask or os.path.isdir(os.path.join(path, ".datacat")):
+        return False
+    try:
+        name = normalise_name(os.path.basename(os.path.abspath(path)))
+    except InvalidInput:
+        return False
+    known = {dataset.name for dataset in run.store.ls().datasets}
+    return bool(known) and name not in known
 
 
 def _ask(run: Invocation, path: str, request: Request) -> Request | None:

@@ -39,6 +39,7 @@ def open_store(settings: Settings) -> Store:
 
     client = make_client(settings)
     if settings.personal and not is_store(settings.store):
+        os.makedirs(os.path.dirname(settings.store), exist_ok=True)
         try:
             Store.create(settings.store, name="personal", shared=False, client=client).close()
         except DatacatError:

@@ -108,13 +108,19 @@ def _nothing_matches(listing: Listing, query: str | None) -> str:
 
 def file_lines(screen: Screen, files: Iterable[FileInfo]) -> Iterator[str]:
     """A line for each file; a version may have a million, so that they are not collected."""
-    if screen.quiet:
-        yield from (printable(file.path) for file in files)
-    elif screen.answer_tty:
-        yield from (f"{human_bytes(file.bytes):>9}  {printable(file.path)}" for file in files)
-    else:
-        yield "PATH\tBYTES\tHASH"
-        yield from (f"{printable(file.path)}\t{file.bytes}\t{file.hash}" for file in files)
+    header = not (screen.quiet or screen.answer_tty)
+    # The titles come with the first file: before it, the version may turn out not to exist.
+    for file in files:
+        if header:
+            yield "PATH\tBYTES\tHASH"
+            header = False
+        name = printable(file.path)
+        if screen.quiet:
+            yield name
+        elif screen.answer_tty:
+            yield f"{human_bytes(file.bytes):>9}  {name}"
+        else:
+            yield f"{name}\t{file.bytes}\t{file.hash}"
 
 
 def json_array(documents: Iterable[object]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datacat.progress import Advanced, Event, Finished, Started, Warned
 from datacat.render.terminal import Screen
@@ -100,15 +100,17 @@ class ProgressLine:
 
         if self._task is None:
             total = self._phase.bytes_total or self._phase.files_total or None
-            self._task = self._drawn.add_task(printable(self._phase.phase), total=total)
-        self._drawn.update(
-            TaskID(self._task),
-            completed=self._bytes if self._phase.bytes_total else self._files,
-            files=self._files,
-            files_total=self._phase.files_total,
-            bytes=self._bytes,
-            bytes_total=self._phase.bytes_total,
-        )
+            task = self._drawn.add_task(printable(self._phase.phase), total=total, **self._counts())
+            self._task = task
+        done = self._bytes if self._phase.bytes_total else self._files
+        self._drawn.update(TaskID(self._task), completed=done, **self._counts())
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "files": self._files,
+            "files_total": self._phase.files_total,
+            "bytes": self._bytes,
+        }
 
 
 def _progress(screen: Screen) -> Progress:

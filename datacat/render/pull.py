@@ -29,8 +29,10 @@ def summary(result: PullResult, *, screen: Screen) -> Iterator[str]:
         yield f"{where} already holds {result.ref} (content checked); now tracked."
     elif moved:
         yield f"{where} moved from {result.previous} to {result.ref}: {_moves(result)}."
-    elif not touched and result.previous == result.ref:
-        yield f"{result.ref} is already in {where}, unchanged."
+    elif not touched:
+        which = f"{result.files:,} of {count_of(result.total_files, 'file')} from {result.ref}"
+        verb = "is" if not result.partial or result.files == 1 else "are"
+        yield f"{which if result.partial else result.ref} {verb} already in {where}, unchanged."
     elif result.partial:
         yield (
             f"{result.files:,} of {count_of(result.total_files, 'file')} from {result.ref}"

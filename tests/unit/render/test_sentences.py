@@ -209,8 +209,12 @@ PULLED = PullResult(
             ["3 of 4,836 files from cmr@v4 are in ~/data  (96.1 MB, checked)"],
         ),
         (
-            {"previous": "cmr@v4", "copied": 0, "already": 4836, "copied_bytes": 0},
+            {"copied": 0, "already": 4836, "copied_bytes": 0},
             ["cmr@v4 is already in ./cmr, unchanged."],
+        ),
+        (
+            {"copied": 0, "already": 3, "files": 3, "copied_bytes": 0, "partial": True},
+            ["3 of 4,836 files from cmr@v4 are already in ./cmr, unchanged."],
         ),
         (
             {"previous": "cmr@v3", "copied": 96, "replaced": 72, "removed": 1},
