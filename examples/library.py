@@ -9,9 +9,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import datacat
 import real_data
-from datacat.store import Session, Store
+from datacat.errors import DatacatError
+from datacat.opened import Client
+from datacat.store import Store
 
 
 def main() -> None:
@@ -20,21 +21,21 @@ def main() -> None:
         folder = Path(temporary)
         # A program says who it is and where its cache goes. `datacat.open_store()` takes both from
         # the settings of the person who runs it.
-        alice = Session(user="alice", host="laptop", cache_dir=folder / "cache-alice")
-        bob = Session(user="bob", host="server", cache_dir=folder / "cache-bob")
+        alice = Client(user="alice", host="laptop", cache_dir=folder / "cache-alice")
+        bob = Client(user="bob", host="server", cache_dir=folder / "cache-bob")
         url = str(folder / "store")
-        with Store.create(url, name="lab", session=alice) as store:
+        with Store.create(url, name="lab", client=alice) as store:
             save(store, folder / "weather")
-        with Store.open(url, session=bob) as store:
+        with Store.open(url, client=bob) as store:
             change(store, folder / "bob")
 
 
 def save(store: Store, weather: Path) -> None:
     """Alice saves a folder, twice."""
     real_data.weather(weather)
-    added = store.add(str(weather), message="as downloaded", tags=["climate"])
+    added = store.add(weather, message="as downloaded", tags=["climate"])
     print(f"{added.version.ref}: {added.version.files} files, {added.version.bytes:,} bytes")
-    again = store.add(str(weather))
+    again = store.add(weather)
     print(f"saved again: {again.created} (it is {again.version.ref})")
     assert added.created
     assert not again.created
@@ -44,10 +45,10 @@ def change(store: Store, folder: Path) -> None:
     """Bob finds it, pulls it, changes a table, saves that, and looks at the difference."""
     for dataset in store.ls("climate").datasets:
         print(f"found {dataset.latest} by {dataset.owner}")
-    pulled = store.pull("weather", dest=str(folder))
+    pulled = store.pull("weather", dest=folder)
     print(f"pulled {pulled.files} files, every byte checked: {pulled.checked}")
     rows = real_data.add_mean_temperature(folder / "seattle-weather.csv")
-    added = store.add(str(folder), message="rainy days only", metrics={"rows": rows})
+    added = store.add(folder, message="rainy days only", metrics={"rows": rows})
     difference = store.diff("weather@v1", added.version.ref)
     for one in difference.changes:
         print(f"{one.change.value} {one.path}: {one.detail}")
@@ -56,7 +57,7 @@ def change(store: Store, folder: Path) -> None:
     )
     try:
         store.pull("wether")
-    except datacat.Error as error:
+    except DatacatError as error:
         print(f"{error.kind}: {error.message}. {error.hint}")
     assert difference.modified == 1
 

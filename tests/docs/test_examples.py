@@ -1,0 +1,57 @@
+"""The examples run to their end, and the demo would notice if a step came out wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from terminal import Person, UnexpectedError, on_screen
+from tests.docs.pages import ROOT
+
+
+def run_example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one example as a person would, with `folder` for its temporary files."""
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / name)],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_demo_plays_to_its_end_and_leaves_nothing(tmp_path: Path) -> None:
+    played = run_example("demo.py", tmp_path)
+    assert played.returncode == 0, played.stdout[-3000:] + played.stderr
+    assert "Every step came out as it should" in played.stdout
+    assert not list(tmp_path.glob("datacat-demo-*"))
+
+
+def test_the_library_example_runs(tmp_path: Path) -> None:
+    played = run_example("library.py", tmp_path)
+    assert played.returncode == 0, played.stderr
+    assert "weather@v1: 3 files, 459,530 bytes" in played.stdout
+    assert "columns +mean" in played.stdout
+
+
+def test_a_step_that_comes_out_wrong_stops_the_demo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alice = Person("alice", tmp_path)
+    alice.types("datacat --version", shows=[r"^datacat \d"])
+    with pytest.raises(UnexpectedError, match="no 'nothing like this'"):
+        alice.types("datacat --version", shows=["nothing like this"])
+    with pytest.raises(UnexpectedError, match="exit code 2, expected 0"):
+        alice.types("datacat --no-such-option")
+    assert "alice$ datacat --version" in capsys.readouterr().out
+
+
+def test_the_screen_shows_what_is_left_on_it() -> None:
+    assert on_screen("\r\x1b[2K 10%\r\x1b[2K 90%\r\x1b[2Kdone\r\n\x1b[?25hok\r\n") == "done\nok"
