@@ -29,7 +29,10 @@ from datacat.catalog.record import Record, Void, encode
 from datacat.errors import Conflict, Corrupt, StorageDenied, StorageError, StorageFull
 
 BATCH_RECORDS = 20_000
-"""Records folded between two bulk loads: bounds the memory of a cold start to some 100 MiB."""
+"""Records folded between two bulk loads: bounds the rows that wait in memory."""
+
+REMEMBERED_RECORDS = 200_000
+"""After so many a fold starts afresh over the database, so that its memory stays bounded."""
 
 KEPT_FILES = 2
 """The newest catalog, and the one before it: another process may be just about to open that."""
@@ -131,6 +134,7 @@ class Catalog:
                 shutil.copyfile(base.path, temporary)
             connection = sql.open_database(temporary, read_only=False)
             try:
+                connection.execute(f"set memory_limit = '{sql.MEMORY_LIMIT}'")
                 if base is None:
                     self._initialise(connection)
                 seq = _fold_in(connection, news)
@@ -289,16 +293,20 @@ class Catalog:
 def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
     """Apply entries to an open catalog in batches; the seq of the last."""
     connection.execute("begin")
-    base = tables.StoredRows(connection).head
+    fold = Fold(tables.StoredRows(connection))
+    written = start = fold.head
     while batch := list(itertools.islice(news, BATCH_RECORDS)):
-        fold = Fold(tables.StoredRows(connection))
         fold.prefetch([entry.record for entry in batch])
         for entry in batch:
             fold.apply(entry.seq, entry.record)
-        tables.write(connection, fold.changes, base=base, head=fold.head, digest=batch[-1].digest)
-        base = fold.head
+        digest = batch[-1].digest
+        tables.write(connection, fold.drain(), base=written, head=fold.head, digest=digest)
+        written = fold.head
+        if written - start >= REMEMBERED_RECORDS:
+            fold = Fold(tables.StoredRows(connection))
+            start = written
     connection.execute("commit")
-    return base
+    return written
 
 
 def _seq_of(path: Path) -> int:

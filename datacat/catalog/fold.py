@@ -152,7 +152,7 @@ class Fold(Overlay):
             _must(int(number) < self.next_number(name), f"there is no source {source}")
         if record.segments and max(record.segments) >= record.seq:
             raise BrokenRuleError("its content lies in records that do not exist yet")
-        if self._base.any_condemned or self.changes.condemned:
+        if self._any_condemned:
             keys = named_files(record)
             self._load_condemned(keys)
             gone = [key for key in keys if self._condemned[key]]
@@ -321,7 +321,7 @@ class Fold(Overlay):
                 if self._condemned[name]:
                     self.changes.swept[name] = seq
             elif not self._condemned[name]:
-                self._condemned[name] = True
+                self._condemned[name] = self._any_condemned = True
                 self.changes.condemned[name] = seq
         return Applied(detail=f"{len(record.names)} files")
 

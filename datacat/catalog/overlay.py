@@ -46,6 +46,7 @@ class Overlay:
         self._condemned: dict[str, bool] = {}
         self.head = self._base.head
         self.changes = Changes()
+        self._any_condemned = self._base.any_condemned
 
     # Questions
 
@@ -75,6 +76,11 @@ class Overlay:
         """Names on shared storage that were condemned by the records applied here."""
         return frozenset(self.changes.condemned)
 
+    def drain(self) -> Changes:
+        """The changes so far, to be written to the base; this fold goes on, and knows them."""
+        changes, self.changes = self.changes, Changes()
+        return changes
+
     def prefetch(self, records: Iterable[Record | Void]) -> None:
         """Load what these records will look up, with a few queries over sets. Changes nothing."""
         if not self._base.head:
@@ -95,7 +101,7 @@ class Overlay:
         aliases: set[tuple[int, str]] = set()
         keys: set[str] = set()
         for record in known:
-            if isinstance(record, VersionAdd) and self._base.any_condemned:
+            if isinstance(record, VersionAdd) and self._any_condemned:
                 keys.update(named_files(record))
             identity = self._ids.get(getattr(record, "dataset", ""))
             if identity is None:

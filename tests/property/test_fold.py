@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -27,7 +28,7 @@ from datacat.catalog.record import (
     VersionRemove,
     VersionRestore,
 )
-from datacat.sql import Connection, Workspace
+from datacat.sql import Workspace
 from tests.property.fold_model import Model
 from tests.unit.catalog.records import STORE_ID, Chain, hex_of, seal, seal_unchecked, version_fields
 
@@ -172,28 +173,30 @@ def run(seed: int, count: int) -> tuple[Chain, Model, list[tuple[int, str]]]:
     return chain, model, tried
 
 
-def fold_in(connection: Connection, batch: list[Entry], *, prefetch: bool) -> None:
-    base = tables.StoredRows(connection)
-    fold = Fold(base)
-    if prefetch:
-        fold.prefetch([entry.record for entry in batch])
-    for entry in batch:
-        fold.apply(entry.seq, entry.record)
-    tables.write(connection, fold.changes, base=base.head, head=fold.head, digest=batch[-1].digest)
+def database(
+    entries: list[Entry], cuts: list[int], *, prefetch: bool = False, drain: bool = False
+) -> dict[str, list[Any]]:
+    """Every table after folding the entries in batches that end at `cuts`.
 
-
-def database(entries: list[Entry], cuts: list[int], *, prefetch: bool) -> dict[str, list[Any]]:
-    """Every table after folding the entries in batches that end at `cuts`."""
+    Each batch has a fold of its own over the database, or (`drain`) one fold goes on.
+    """
     with Workspace() as workspace:
         connection = workspace.connection
         schema.create(connection)
         connection.execute("insert into fold.state values ('', '', 0, '')")
-        start = 0
-        for cut in cuts:
+        fold = Fold(tables.StoredRows(connection))
+        for start, cut in pairwise([0, *cuts]):
             batch = entries[start:cut]
-            if batch:
-                fold_in(connection, batch, prefetch=prefetch)
-            start = cut
+            if not batch:
+                continue
+            if not drain:
+                fold = Fold(tables.StoredRows(connection))
+            if prefetch:
+                fold.prefetch([entry.record for entry in batch])
+            for entry in batch:
+                fold.apply(entry.seq, entry.record)
+            digest = batch[-1].digest
+            tables.write(connection, fold.drain(), base=start, head=fold.head, digest=digest)
         return {
             table.name: sorted(
                 connection.execute(f"select * from fold.{table.name}").fetchall(), key=repr
@@ -265,10 +268,9 @@ def test_one_go_equals_batches_equals_the_model(seed: int, count: int, ends: lis
     chain, model, _ = run(seed, count)
     entries = list(chain.log.read_from(0, chain.log.genesis_digest))
     assert [entry.data for entry in entries] == chain.lines
-    at_once = database(entries, [chain.seq], prefetch=False)
+    at_once = database(entries, [chain.seq])
     cuts = [*sorted(end for end in ends if end < chain.seq), chain.seq]
-    in_batches = database(entries, cuts, prefetch=seed % 3 > 0)
-    assert at_once == in_batches
+    assert database(entries, cuts, prefetch=seed % 3 > 0, drain=seed % 2 > 0) == at_once
     assert seen(at_once) == expected(model)
     assert len(at_once["records"]) == chain.seq
 
