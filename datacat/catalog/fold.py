@@ -168,8 +168,6 @@ class Fold(Overlay):
         state = VersionState(manifest_key=record.manifest.key, message=record.message)
         self._states[key] = state
         self.changes.versions[key] = (_version_row(row.id, seq, record, self._at), state)
-        if record.sketch:
-            self.changes.sketches.append((*key, record.sketch))
         for kind, segment in (("chunks", record.chunks), ("recipes", record.recipes)):
             if segment is not None:
                 self.changes.segments.append(

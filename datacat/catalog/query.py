@@ -27,16 +27,6 @@ class SegmentFile:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """What is needed to estimate how alike a version is to another, without its manifest."""
-
-    ref: str
-    files: int
-    bytes: int
-    sketch: str
-
-
 class CatalogQuery(References):
     """Questions about one snapshot. `resolve` comes from `References`."""
 
@@ -280,14 +270,3 @@ class CatalogQuery(References):
             [list(names)],
         )
         return {row[0] for row in found}
-
-    def sketches(self) -> list[Sketch]:
-        """The sketches of all versions outside the trash, newest first."""
-        found = self._all(
-            "select d.name || '@v' || v.number, v.files, v.bytes, k.sketch"
-            " from fold.sketches k"
-            " join fold.versions v on v.dataset_id = k.dataset_id and v.number = k.number"
-            " join fold.datasets d on d.id = v.dataset_id"
-            " where v.trashed_seq is null order by v.seq desc"
-        )
-        return [Sketch(*row) for row in found]

@@ -108,7 +108,6 @@ class Changes:
     names: list[Row] = field(default_factory=list)
     versions: dict[VersionKey, tuple[Row, VersionState]] = field(default_factory=dict)
     states: dict[VersionKey, VersionState] = field(default_factory=dict)
-    sketches: list[Row] = field(default_factory=list)
     aliases: dict[tuple[int, str], AliasRow | None] = field(default_factory=dict)
     tags: dict[tuple[int, str], bool] = field(default_factory=dict)
     sources: list[Row] = field(default_factory=list)

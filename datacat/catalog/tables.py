@@ -158,7 +158,6 @@ def _inserts(changes: Changes) -> Iterator[tuple[str, list[Row]]]:
             for row, state in changes.versions.values()
         ],
     )
-    yield "sketches", changes.sketches
     yield "sources", changes.sources
     yield "segments", changes.segments
     yield "condemned", [(name, seq, None) for name, seq in changes.condemned.items()]

@@ -278,10 +278,9 @@ def test_segments_of_a_version_are_those_it_names_or_all_before(
     assert query.segments()[0].kind == "chunks"
 
 
-def test_manifests_and_sketches(team: Chain, catalog: Catalog) -> None:
-    team.add("cmr", 5, sketch="AAAA")
+def test_manifests(team: Chain, catalog: Catalog) -> None:
+    team.add("cmr", 5)
     query = CatalogQuery(catalog.sync())
     found = dict(query.manifests())
     assert len(found) == 6
     assert found["cmr@v5"] == query.manifest_of(query.resolve(refs.parse("cmr@v5")))
-    assert [(s.ref, s.sketch) for s in query.sketches()] == [("cmr@v5", "AAAA")]

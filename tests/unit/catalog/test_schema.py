@@ -19,7 +19,7 @@ def relations() -> list[schema.Relation]:
 
 def test_all_relations_are_there() -> None:
     assert {table.name for table in schema.tables()} == {
-        *("state", "records", "datasets", "dataset_names", "versions", "sketches", "aliases"),
+        *("state", "records", "datasets", "dataset_names", "versions", "aliases"),
         *("tags", "sources", "params", "metrics", "segments", "condemned"),
     }
     assert {view.name for view in schema.views()} == {
