@@ -132,7 +132,7 @@ def test_a_name_that_is_not_utf8(alice: Person) -> None:
     cwd = alice.home / strange
     (cwd / "datacat.toml").write_text("link = 0\n")
     failed = alice.run("config", cwd=cwd, code=2)
-    assert "caf\\udce9/datacat.toml" in failed.err
+    assert "caf\\xe9/datacat.toml" in failed.err
     document = alice.run("config", "--json", cwd=cwd, code=2)
     assert "caf\udce9" in document.json["error"]["message"]
     document.out.encode("ascii")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,13 +113,13 @@ STOPPING = "Stopping… (nothing was saved; run the same command to continue)"
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many bytes that an add takes a second or more."""
+    """So many files that an add takes a second or more."""
     folder = tmp_path_factory.mktemp("big") / "big"
-    folder.mkdir()
-    block = os.urandom(1 << 20)
-    for number in range(24):
-        with (folder / f"{number}.bin").open("wb") as file:
-            file.writelines(bytes([number, i]) + block for i in range(64))
+    for number in range(30):
+        part = folder / str(number)
+        part.mkdir(parents=True)
+        for i in range(1_000):
+            (part / str(i)).write_bytes(b"%d of %d" % (i, number))
     return folder
 
 
