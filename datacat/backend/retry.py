@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
-from datacat.errors import StorageError, StorageMissing, StorageTransient
+from datacat.errors import DatacatError, StorageError, StorageMissing, StorageTransient
 
 ATTEMPTS = 5
 """Tries of one call: with the pauses below about 3 seconds, a server's hiccup but no outage."""
@@ -212,6 +212,9 @@ class _RetryingStaged(Staged):
 
     def start_writeback(self, offset: int, length: int) -> None:
         self._staged.start_writeback(offset, length)
+
+    def failed(self, error: OSError) -> DatacatError:
+        return self._staged.failed(error)
 
     def discard(self) -> None:
         self._staged.discard()
