@@ -340,7 +340,8 @@ class PosixBackend(Backend):
 
 
 def _open_to_read(path: str) -> int:
-    return os.open(path, os.O_RDONLY | OPEN_BINARY)
+    # Without blocking: a FIFO in the place of a file must not make anybody wait for ever.
+    return os.open(path, os.O_RDONLY | OPEN_BINARY | getattr(os, "O_NONBLOCK", 0))
 
 
 def _stat_of(key: str, found: os.stat_result) -> Stat:
