@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from datacat.errors import InvalidInput
+from datacat.text import printable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"v?([1-9][0-9]{0,8})")
@@ -127,3 +128,12 @@ def check_alias(alias: str) -> str:
         kind="bad_alias",
         hint="An alias is a short word like 'gold'; v3, latest and hashes mean something else.",
     )
+
+
+def check_texts(*texts: str | None) -> None:
+    """Raise `InvalidInput` (`bad_text`) for bytes of a command line that are no text."""
+    for text in texts:
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(f"'{printable(text or '')}' is not text", kind="bad_text") from None

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from datacat.errors import Corrupt, InvalidInput, StorageFull
+from datacat.text import printable
 
 MEMORY_LIMIT = "384MiB"
 """DuckDB's share of the 1 GiB that one command may use; more is spilled to disk."""
@@ -55,7 +56,21 @@ def path_pattern(path: Path | str) -> str:
 
     DuckDB expands `*?[` even in bound parameters: `/x/a[b]c` would read the file in `/x/abc`.
     """
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+    return "".join(f"[{c}]" if c in "*?[" else c for c in _path_text(path))
+
+
+def _path_text(path: Path | str) -> str:
+    """`path` as DuckDB takes it. Raises `InvalidInput` when it is not UTF-8."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(
+            f"the path {printable(text)} is not UTF-8",
+            kind="path_not_utf8",
+            hint="Rename the folder, or use one with another name.",
+        ) from None
+    return text
 
 
 def parquet(paths: Path | str | Sequence[Path | str]) -> str:
@@ -70,9 +85,9 @@ def open_database(path: Path, *, read_only: bool) -> Connection:
 
     Raises `InvalidInput` when the path holds a `?`, which DuckDB takes for the start of options.
     """
-    if "?" in str(path):
+    if "?" in _path_text(path):
         raise InvalidInput(
-            f"the cache folder {path.parent} has a '?' in its path",
+            f"the cache folder {printable(str(path.parent))} has a '?' in its path",
             kind="bad_cache_dir",
             commands=["datacat config set cache_dir /another/folder"],
         )
@@ -83,7 +98,7 @@ def create_database(path: Path) -> None:
     """Make an empty local DuckDB file in the storage format that DuckDB 1.2 and later read."""
     connection = duckdb.connect(":memory:", config=dict(_HARDENED))
     try:
-        connection.execute(f"attach {literal(str(path))} as made (storage_version 'v1.2.0')")
+        connection.execute(f"attach {literal(_path_text(path))} as made (storage_version 'v1.2.0')")
         connection.execute("detach made")
     finally:
         connection.close()
@@ -127,6 +142,7 @@ class Workspace:
     """
 
     def __init__(self, temporary: Path | None = None) -> None:
+        _path_text(temporary or tempfile.gettempdir())
         self._folder = Path(tempfile.mkdtemp(prefix="datacat-", dir=temporary))
         self._lock = threading.RLock()
         self.connection = duckdb.connect(
@@ -204,10 +220,11 @@ class Workspace:
 
     def write_parquet(self, query: str, target: Path, *, row_group_rows: int = 122_880) -> None:
         """Write a query's result as Parquet (V2, zstd), in the order of the query."""
+        file = literal(_path_text(target))
         with self._lock, _translated():
             self.connection.execute("set preserve_insertion_order = true")
             self.connection.execute(
-                f"copy ({query}) to {literal(str(target))} (format parquet, parquet_version v2,"
+                f"copy ({query}) to {file} (format parquet, parquet_version v2,"
                 f" compression zstd, row_group_size {row_group_rows})"
             )
             self.connection.execute("set preserve_insertion_order = false")
@@ -229,7 +246,7 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
             text = str(error)
             if "No space left" in text or "max_temp_directory_size" in text:
                 raise StorageFull(
-                    "no space left in the temporary folder while planning",
+                    f"no space left in {printable(tempfile.gettempdir())} for temporary files",
                     kind="temporary_full",
                     hint="Set TMPDIR to a folder on a larger disk.",
                 ) from error

@@ -243,6 +243,7 @@ class Store:
     ) -> Listing:
         """The datasets, newest change first. `query` is looked for, without case, in names,
         descriptions, tags, owners, aliases and last messages."""
+        refs.check_texts(query, owner, *tags)
         return self._query().datasets(
             query,
             owner=owner,
@@ -342,6 +343,7 @@ class Store:
         limit: int | None = None,
     ) -> list[Version] | list[LogEntry]:
         """The versions of a dataset, newest first; without a name, what the team did lately."""
+        refs.check_texts(user)
         query = self._query()
         if name is None:
             return query.feed(user=user, since=since, limit=limit)

@@ -16,6 +16,8 @@ from datacat.sql import Workspace
 from datacat.text import count_of, printable
 from datacat.working_copy import marker
 from datacat.working_copy.marker import Marker
+from datacat.working_copy.walk import inside_store
+from datacat.working_copy.walk_report import refuse_not_utf8
 
 NAMED_MAX = 6
 _SIGN = {
@@ -44,6 +46,11 @@ class Place:
         path = str(self.root) if relative.startswith("..") else os.path.join(".", relative)
         return printable("." if path == "./." else path)
 
+    @property
+    def typed(self) -> str:
+        """The folder as an argument of a command."""
+        return shlex.quote(self.shown)
+
 
 def choose_place(
     store: OpenedStore,
@@ -58,13 +65,20 @@ def choose_place(
     something else.
     """
     root = Path(os.path.abspath(dest)) if dest is not None else _default(store, query, version)
-    if os.path.lexists(root) and not root.is_dir():
+    refuse_not_utf8(root)
+    if store.local_path is not None and inside_store(root, store.local_path):
+        raise Refused(
+            f"{printable(str(root))} is inside the store {printable(str(store.local_path))}",
+            kind="inside_store",
+            commands=[f"datacat pull {version.ref} -d another-folder"],
+        )
+    if os.path.lexists(root) and not os.path.isdir(root):
         raise Failed(
             f"{printable(str(root))} is in the way: it is not a folder", kind="not_a_folder"
         )
     marked = marker.read(root) if marker.has_marker(root) else None
     if marked is None:
-        return Place(root, root.is_dir(), None, patterns, None)
+        return Place(root, os.path.isdir(root), None, patterns, None)
     if not _is_of(store, query, marked, version.name):
         raise Refused(
             f"{printable(str(root))} is a working copy of {marked.ref}; nothing was touched",
@@ -159,8 +173,8 @@ def _edited(workspace: Workspace, place: Place, marked: Marker, version: Version
         hint="   ".join(map(_line, changes)) + more,
         commands=[
             f"datacat pull {version.ref} -d {version.name}-v{version.number}   (keeps both)",
-            f"datacat add {place.shown}   (saves yours)",
-            f"datacat pull {version.ref} --force   (discards yours, kept in"
+            f"datacat add {place.typed}   (saves yours)",
+            f"datacat pull {version.ref} -d {place.typed} --force   (discards yours, kept in"
             f" {place.shown}/{marker.DIRECTORY}/{marker.BACKUP})",
         ],
     )
@@ -187,7 +201,7 @@ def _not_empty(
         kind="folder_not_empty",
         commands=[
             f"datacat pull {version.ref} -d another-folder",
-            f"datacat pull {version.ref} -d {place.shown} --force   (what is replaced is kept in"
+            f"datacat pull {version.ref} -d {place.typed} --force   (what is replaced is kept in"
             f" {place.shown}/{marker.DIRECTORY}/{marker.BACKUP})",
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from datacat import sql
 from datacat.errors import DatacatError
 from datacat.manifest import parquet
 from datacat.model import LinkMode, Version
@@ -35,7 +36,7 @@ def mark_saved(
     if not scanned.root.is_dir():
         return
     was = scanned.marker
-    with suppress(DatacatError, OSError):
+    with suppress(DatacatError, OSError, sql.Error):
         mark(
             store,
             workspace,

@@ -7,8 +7,10 @@ add knows its base and can tell when someone else saved in between.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
 from datacat.create import begin_log
@@ -36,6 +38,7 @@ from datacat.working_copy.request import SaveRequest
 from datacat.working_copy.safe_path import check_entries
 from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
 from datacat.working_copy.target import Target, find_sources, find_target
+from datacat.working_copy.walk_report import refuse_not_utf8
 
 CONDEMNED_TRIES = 5
 """A commit whose content was condemned meanwhile starts over this often."""
@@ -73,6 +76,7 @@ class _Save:
 
     def run(self) -> AddResult:
         request = self._request
+        refuse_not_utf8(Path(os.path.abspath(request.path)))
         scanned = scan_folder(
             self._workspace,
             request.path,
@@ -245,6 +249,18 @@ class _Save:
         self._workspace.execute(
             f"create table entries as select {COLUMNS} from tree"
             f" union all select {COLUMNS} from kept"
+        )
+        # A folder that is empty here may hold files that were not pulled, and the other way round.
+        self._workspace.execute(
+            """
+            delete from entries where kind = 'dir' and path in (
+                select array_to_string(parts[1:depth], '/')
+                from (
+                    select string_split(path, '/') as parts from entries
+                    where exists (from kept)
+                ), unnest(range(1, len(parts))) d(depth)
+            )
+            """
         )
         check_entries(self._workspace, "entries", listing="the folder", error=Failed)
         return tree_digest(self._workspace, "entries", algorithm=self._store.algorithm)

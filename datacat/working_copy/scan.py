@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from datacat import sql
 from datacat.errors import DatacatError
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
@@ -98,7 +99,7 @@ def save_digests(workspace: Workspace, root: Path, *, algorithm: str) -> None:
 
 
 def _save(workspace: Workspace, file: Path, algorithm: str) -> None:
-    with suppress(DatacatError, OSError):
+    with suppress(DatacatError, OSError, sql.Error):
         stat_cache.save(
             workspace,
             """

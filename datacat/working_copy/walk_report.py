@@ -96,5 +96,18 @@ def not_utf8(paths: Collected, *, root: Path) -> Failed:
     )
 
 
+def refuse_not_utf8(root: Path) -> None:
+    """Raise `Failed` (`name_not_utf8`) when the path of a folder is not UTF-8: no listing of it
+    could be kept."""
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        raise Failed(
+            f"the path {shown(str(root))} is not UTF-8",
+            kind="name_not_utf8",
+            hint="Rename the folder first, or use one with another name.",
+        ) from None
+
+
 def _and_more(count: int, named: int) -> str:
     return f" and {count - named:,} more" if count > named else ""
