@@ -19,7 +19,7 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, DIGEST_BYTES, checksums, digest_function, new_hasher
-from datacat.errors import DatacatError, Failed
+from datacat.errors import DatacatError
 from datacat.model import Parameters
 from datacat.objects.codec import Encoder
 from datacat.objects.index import CHUNKS_DDL
@@ -46,6 +46,7 @@ from datacat.transfer.tree import (
     HashResult,
     Large,
     begin_hashing,
+    count_unreadable,
     hash_open_file,
     hashed_row,
     note_digests,
@@ -176,7 +177,7 @@ class Ingest:
         files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
         self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
         try:
-            self._work(executor, jobs, files)
+            self._work(executor, jobs)
         except BaseException:
             self._packs.discard()
             raise
@@ -219,17 +220,11 @@ class Ingest:
             """
         )
 
-    def _work(self, executor: Executor, jobs: int, files_total: int) -> None:
-        try:
+    def _work(self, executor: Executor, jobs: int) -> None:
+        with count_unreadable(self._workspace, self._root, saving=True):
             grown = self._run_tasks(executor, jobs, tasks(self._workspace))
             # What grew past the limit meanwhile is read again as a large file.
             self._run_tasks(executor, jobs, (Large(source, True) for source in grown))
-        except Failed as error:
-            if error.kind != "unreadable":
-                raise
-            raise Failed(
-                f"{error.message} (1 of {files_total:,}). Nothing was saved.", kind=error.kind
-            ) from error
 
     def _run_tasks(
         self, executor: Executor, jobs: int, work: Iterator[Batch | Large]

@@ -10,9 +10,11 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from datacat.digest import digest_function, new_hasher
+from datacat.errors import Failed
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.executor import run_bounded
@@ -104,6 +106,24 @@ def tasks(workspace: Workspace) -> Iterator[Batch | Large]:
         yield batch
 
 
+@contextmanager
+def count_unreadable(workspace: Workspace, root: str, *, saving: bool = False) -> Iterator[None]:
+    """Say of a file of `to_read` that cannot be read how many there are: nobody wants to mend
+    300 of them one by one."""
+    try:
+        yield
+    except Failed as error:
+        if error.kind != "unreadable":
+            raise
+        (total,) = workspace.row("select count(*) from tree where kind = 'file'")
+        closed = 1
+        if isinstance(error.__cause__, PermissionError):
+            rows = workspace.rows("select path from to_read")
+            closed = max(1, sum(not os.access(f"{root}/{row[0]}", os.R_OK) for row in rows))
+        then = ". Nothing was saved." if saving else ""
+        raise Failed(f"{error.message} ({closed:,} of {total:,}){then}", kind=error.kind) from error
+
+
 def hashed_row(path: str, state: ReadState, digest: bytes) -> HashedRow:
     """The row of `hashed` for a file whose content was just read."""
     return (
@@ -152,8 +172,9 @@ class HashFiles:
             return
         self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
         try:
-            grown = self._run_tasks(executor, jobs, tasks(self._workspace))
-            self._run_tasks(executor, jobs, (Large(source, False) for source in grown))
+            with count_unreadable(self._workspace, self._root):
+                grown = self._run_tasks(executor, jobs, tasks(self._workspace))
+                self._run_tasks(executor, jobs, (Large(source, False) for source in grown))
         finally:
             note_digests(self._workspace)
         self._listener(Finished("Reading"))

@@ -6,6 +6,7 @@ language, and may take a default name back in (`!.git/`). `.datacat` is never co
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,8 +77,8 @@ class IgnoreRules:
 
 
 def _read_ignore_file(path: Path) -> list[str]:
-    if not path.is_file():
-        return []
+    if not os.path.isfile(path):
+        return []  # or in a folder that may not be read, of which the walk will tell
     try:
         with path.open("rb") as file:
             data = file.read(IGNORE_FILE_BYTES_MAX + 1)

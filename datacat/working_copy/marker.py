@@ -75,8 +75,9 @@ def new_id() -> str:
 
 
 def has_marker(root: Path) -> bool:
-    """True if `root` is a working copy. Does not read the marker."""
-    return (root / DIRECTORY / FILE).is_file()
+    """True if `root` is a working copy. Does not read the marker; a folder into which we may not
+    look is none, and whoever goes on to read it says so."""
+    return os.path.isfile(root / DIRECTORY / FILE)
 
 
 def find(path: Path) -> tuple[Path, ...]:

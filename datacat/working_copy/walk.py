@@ -173,7 +173,7 @@ class _Walker:
             except OSError as error:
                 if error.errno == errno.ELOOP and prefix:
                     continue  # it became a symlink
-                self._cannot_read(prefix[:-1] or ".", error)
+                self._cannot_read(prefix[:-1] or str(self._root), error)
             if len(self._rows) >= BATCH_ROWS:
                 self._flush()
 
