@@ -8,12 +8,14 @@ pull is continued by running it again: what has arrived is recognised by its con
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
-from datacat.errors import Corrupt
+from datacat.errors import Corrupt, StorageFull
 from datacat.manifest import parquet
 from datacat.manifest.entry import COLUMNS
 from datacat.model import LinkMode, PullResult, Version
@@ -83,8 +85,10 @@ class _Pull:
         self._select()
         self._plan()
         result = self._result()
-        nothing_to_do = not (result.copied or result.linked or result.removed or result.adopted)
-        if self._request.dry_run or (nothing_to_do and self._is_marked()):
+        (to_do,) = self._workspace.row(
+            "select (select count(*) from to_write) + (select count(*) from to_remove)"
+        )
+        if self._request.dry_run or (not to_do and self._is_marked()):
             return result
         return self._write(result)
 
@@ -98,11 +102,10 @@ class _Pull:
             workspace.execute(f"create table selected as select {COLUMNS} from version_files")
         else:
             patterns = PathPatterns(place.patterns)
-            taken = patterns.select(
-                row[0] for row in workspace.rows("select path from version_files order by path")
-            )
+            rows = workspace.rows("select path, kind = 'dir' from version_files order by path")
+            taken = [(path,) for path, folder in rows if patterns.takes(path, is_folder=folder)]
             workspace.execute("create table taken (path varchar)")
-            workspace.load("taken", [(path,) for path in taken])
+            workspace.load("taken", taken)
             for pattern in patterns.unmatched:
                 if pattern in self._request.patterns:
                     paths = (row[0] for row in workspace.rows("select path from version_files"))
@@ -157,6 +160,15 @@ class _Pull:
             select l.path, l.kind from listed l
             semi join tree t using (path)
             anti join selected s using (path)
+            union
+            -- An empty folder below what becomes a file: it is nothing, and would be in the way.
+            select path, kind
+            from (
+                select path, kind, string_split(path, '/') as parts from tree where kind = 'dir'
+            ), unnest(range(1, len(parts))) d(depth)
+            where array_to_string(parts[1:depth], '/') in (
+                select path from to_write where kind <> 'dir'
+            )
             """
         )
         find_local_edits(workspace, place, self._version, force=self._request.force)
@@ -209,17 +221,24 @@ class _Pull:
     def _write(self, planned: PullResult) -> PullResult:
         workspace, place = self._workspace, self._place
         self._make_wanted()
+        above = (place.root, *place.root.parents)
+        made = [folder for folder in above if not os.path.lexists(folder)]
         with Destination(place.root) as destination:
             arrivals = self._arrivals(destination)
             fetch = self._fetch_plan(arrivals)
             damaged = fetch.plan()
-            refuse_full(
-                workspace,
-                place.root,
-                store_path=self._store.local_path,
-                link=self._request.link,
-                ref=self._version.ref,
-            )
+            try:
+                refuse_full(
+                    workspace,
+                    place.root,
+                    store_path=self._store.local_path,
+                    link=self._request.link,
+                    ref=self._version.ref,
+                )
+            except StorageFull:
+                destination.close()
+                self._leave_as_it_was(made)
+                raise
             backup = self._back_up(destination)
             self._remove(destination)
             damaged += self._run(fetch, arrivals, planned)
@@ -244,6 +263,14 @@ class _Pull:
             checked=arrivals.checked,
             backup=backup,
         )
+
+    def _leave_as_it_was(self, made: list[Path]) -> None:
+        """Take away the empty folders that a refused pull has `made`, the innermost first."""
+        if self._place.marked is None:
+            marker.remove(self._place.root)
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
     def _make_wanted(self) -> None:
         """The files to fetch, and what may be replaced: not what goes to the backup."""

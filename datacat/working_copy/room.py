@@ -14,8 +14,12 @@ from datacat.text import human_bytes, printable
 from datacat.working_copy import marker
 from datacat.working_copy.copying import clone
 
-ROOM_LEFT_BYTES = 16 * 1024 * 1024
-"""A pull that would leave less than this free is refused before it begins."""
+ROOM_LEFT_BYTES_MAX = 16 * 1024 * 1024
+"""A pull leaves this free, or an eighth of what it writes if that is less: for folders, for what
+datacat keeps about the copy, and so that a small pull is not refused on a small disk."""
+
+BLOCK_BYTES = 4096
+"""A file takes whole blocks of the disk; this is the size of nearly every file system."""
 
 
 def refuse_full(
@@ -28,25 +32,27 @@ def refuse_full(
     """
     whole, packed = workspace.row(
         f"""
-        select coalesce(sum(w.size) filter (p.is_whole), 0)::bigint,
-               coalesce(sum(w.size) filter (not p.is_whole), 0)::bigint
-        from wanted w join (
+        select coalesce(sum(w.blocks) filter (p.is_whole), 0)::bigint * {BLOCK_BYTES},
+               coalesce(sum(w.blocks) filter (not p.is_whole), 0)::bigint * {BLOCK_BYTES}
+        from (
+            select digest, (size + {BLOCK_BYTES - 1}) // {BLOCK_BYTES} as blocks from wanted
+        ) w join (
             select object, bool_and(starts_with(container, '{layout.WHOLE}')) as is_whole
             from pieces group by object
         ) p on p.object = w.digest
         """
     )
     free = shutil.disk_usage(root).free
-    if whole + packed + ROOM_LEFT_BYTES <= free:
+    if _fits(whole + packed, free):
         return
     linked = link in (LinkMode.HARDLINK, LinkMode.SYMLINK)
     if linked or (link is not LinkMode.COPY and _clones(workspace, root, store_path)):
         whole = 0
     needed = whole + packed
-    if needed + ROOM_LEFT_BYTES <= free:
+    if _fits(needed, free):
         return
     # Only what lies whole in a local store can be linked; small files share packs.
-    can_link = whole > 0 and store_path is not None and packed + ROOM_LEFT_BYTES <= free
+    can_link = whole > 0 and store_path is not None and _fits(packed, free)
     raise StorageFull(
         f"not enough space for {ref}: need {human_bytes(needed)}, {human_bytes(free)} free on"
         f" {printable(str(root))}",
@@ -57,6 +63,10 @@ def refuse_full(
             else f"datacat pull {ref} -d /a/larger/disk"
         ],
     )
+
+
+def _fits(needed: int, free: int) -> bool:
+    return needed + min(needed // 8, ROOM_LEFT_BYTES_MAX) <= free
 
 
 def _clones(workspace: Workspace, root: Path, store_path: Path | None) -> bool:
