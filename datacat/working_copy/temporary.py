@@ -17,8 +17,8 @@ ABANDONED_NS_MIN = 60_000_000_000
 class TemporaryFolder:
     """A fresh folder `path` (relative to the root), locked while the pull lives.
 
-    `folder` is open for all threads until `close`. Removes the folders of pulls that are dead: those whose lock can be taken. Where folders
-    cannot be locked, none is removed.
+    `folder` is open for all threads until `close`. Removes the folders of pulls that are dead:
+    those whose lock can be taken. Where folders cannot be locked, none is removed.
     """
 
     def __init__(self, folders: Folders, parent: str) -> None:
