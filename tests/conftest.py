@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from datacat.model import LinkMode, Parameters
 from datacat.opened import Client
@@ -19,6 +19,9 @@ BACKENDS = ("posix", "memory")
 # DATACAT_TEST_EFFORT=20 searches twenty times as long, with new examples on every run.
 EFFORT = float(os.environ.get("DATACAT_TEST_EFFORT", "1"))
 
+# Making a failing sequence of operations smaller takes minutes: ask for it with any value.
+SHRINK = "DATACAT_TEST_SHRINK" in os.environ
+
 
 def searching(examples: int, **more: object) -> settings:
     """Settings for a property that is tried `examples` times by default."""
@@ -27,6 +30,8 @@ def searching(examples: int, **more: object) -> settings:
         deadline=None,
         database=None,
         print_blob=True,
+        report_multiple_bugs=False,
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if SHRINK else [])],
         suppress_health_check=[
             HealthCheck.too_slow,
             HealthCheck.data_too_large,

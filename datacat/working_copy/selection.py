@@ -48,8 +48,10 @@ class PathPatterns:
         """The paths that the patterns take."""
         return (path for path in paths if self.takes(path))
 
-    def takes(self, path: str) -> bool:
-        """True if the patterns take this file, symlink or empty folder."""
+    def takes(self, path: str, *, is_folder: bool = False) -> bool:
+        """True if the patterns take this file or symlink, or (`is_folder`) this empty folder."""
+        if is_folder:
+            return self._folder(path)
         folder, _, name = path.rpartition("/")
         return self._verdict(path, name, self._folder(folder), is_directory=False)
 

@@ -37,9 +37,7 @@ from tests.trees import (
 
 KIB, MIB = 1024, 1024 * 1024
 EDGES = [
-    near
-    for size in (16 * KIB, 256 * KIB, MIB, 4 * MIB)
-    for near in (size - 1, size, size + 1)
+    near for size in (16 * KIB, 256 * KIB, MIB, 4 * MIB) for near in (size - 1, size, size + 1)
 ]
 DIGESTS: dict[str, Callable[[bytes], str]] = {
     "blake3": lambda data: blake3(data).hexdigest(),
@@ -87,17 +85,17 @@ NAMES = st.one_of(
         max_size=12,
     ),
 ).filter(
-    lambda name: name not in {".", "..", *LEFT_OUT}
-    and name.lower() != ".datacat"
-    and len(name.encode()) <= 255
+    lambda name: (
+        name not in {".", "..", *LEFT_OUT}
+        and name.lower() != ".datacat"
+        and len(name.encode()) <= 255
+    )
 )
 TIMES = st.one_of(
     st.sampled_from([0, 1, -1, 1_700_000_000_123_456_789, 2**31 * 10**9, 253_402_300_799 * 10**7]),
     st.integers(-(2**31) * 10**9, 9_000_000_000 * 10**9),
 )
-SIZES = st.one_of(
-    st.sampled_from([0, 1, 2, 100]), st.sampled_from(EDGES[:6]), st.integers(0, 3000)
-)
+SIZES = st.one_of(st.sampled_from([0, 1, 2, 100]), st.sampled_from(EDGES[:6]), st.integers(0, 3000))
 FILES = st.builds(
     lambda size, seed, executable, mtime: file(
         content(size, seed), executable=executable, mtime_ns=mtime
@@ -216,6 +214,7 @@ def check_links_are_read_only(folder: Path, store: Path | None) -> None:
             assert store is not None
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("digest", DIGESTS)
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_any_tree_comes_back(kind: str, digest: str) -> None:

@@ -1,0 +1,104 @@
+"""Sequences that the model search found: folders that are empty, become files, or fill up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datacat.errors import Refused
+from datacat.store import Store
+from tests.trees import EMPTY_FOLDER, Tree, file, read_tree, without_times, write_tree
+
+Opener = Callable[..., Store]
+
+
+def test_an_empty_folder_that_was_deleted_comes_back(store: Opener, tmp_path: Path) -> None:
+    tree = {"a": file(b"1"), "empty": EMPTY_FOLDER}
+    store().add(write_tree(tmp_path / "source", tree), name="x")
+    alice = store()
+    alice.pull("x", dest=tmp_path / "copy")
+    (tmp_path / "copy" / "empty").rmdir()
+    assert alice.status([tmp_path / "copy"])[0].state == "changed"
+    alice.pull("x", dest=tmp_path / "copy")
+    assert without_times(read_tree(tmp_path / "copy")) == tree
+
+
+def test_a_pattern_for_a_folder_takes_it_also_when_it_is_empty(
+    store: Opener, tmp_path: Path
+) -> None:
+    tree = {"a": file(b"1"), "labels": EMPTY_FOLDER}
+    alice = store()
+    alice.add(write_tree(tmp_path / "source", tree), name="x")
+    alice.pull("x", patterns=["labels/"], dest=tmp_path / "copy")
+    assert read_tree(tmp_path / "copy") == {"labels": EMPTY_FOLDER}
+
+
+@pytest.mark.parametrize(
+    ("whole", "pattern", "local", "expected"),
+    [
+        # Empty here, though it holds files that were not pulled.
+        ({"d/x": file(b"1"), "d/y": file(b"2")}, "/d/x", {"d": EMPTY_FOLDER}, {"d/y"}),
+        # Filled here, though it was empty and was not pulled.
+        (
+            {"a": file(b"1"), "d": EMPTY_FOLDER},
+            "/a",
+            {"a": file(b"1"), "d/x": file(b"2")},
+            {"a", "d/x"},
+        ),
+    ],
+)
+def test_a_folder_is_saved_as_empty_only_if_it_is(
+    store: Opener, tmp_path: Path, whole: Tree, pattern: str, local: Tree, expected: set[str]
+) -> None:
+    alice = store()
+    alice.add(write_tree(tmp_path / "source", whole), name="x")
+    alice.pull("x", patterns=[pattern], dest=tmp_path / "part")
+    for path in read_tree(tmp_path / "part"):
+        (tmp_path / "part" / path).unlink()
+    write_tree(tmp_path / "part", local)
+    assert alice.add(tmp_path / "part").version.ref == "x@v2"
+    assert {info.path for info in alice.files("x@v2")} == expected
+    alice.pull("x@v2", dest=tmp_path / "fresh")
+    assert alice.status([tmp_path / "fresh"])[0].changes == ()
+    assert not alice.add(tmp_path / "fresh").created
+
+
+def test_empty_folders_do_not_stop_a_file_of_their_name(store: Opener, tmp_path: Path) -> None:
+    alice = store()
+    alice.add(write_tree(tmp_path / "one", {"d/e/x": file(b"1"), "a": file(b"1")}), name="x")
+    alice.pull("x", dest=tmp_path / "copy")
+    (tmp_path / "copy/d/e/x").unlink()
+    after = {"d": file(b"2")}
+    alice.add(write_tree(tmp_path / "two", after), name="x")
+    alice.pull("x", dest=tmp_path / "copy")
+    assert without_times(read_tree(tmp_path / "copy")) == after
+
+
+def test_an_edit_that_gives_way_leaves_no_empty_folder(store: Opener, tmp_path: Path) -> None:
+    alice = store()
+    alice.add(write_tree(tmp_path / "one", {"d/e/x": file(b"1"), "a": file(b"1")}), name="x")
+    alice.pull("x", dest=tmp_path / "copy")
+    write_tree(tmp_path / "copy", {"d/e/x": file(b"mine")})
+    alice.add(write_tree(tmp_path / "two", {"a": file(b"1")}), name="x")
+    with pytest.raises(Refused):
+        alice.pull("x@v2", dest=tmp_path / "copy")
+    alice.pull("x@v2", dest=tmp_path / "copy", force=True)
+    assert without_times(read_tree(tmp_path / "copy")) == {"a": file(b"1")}
+    assert alice.status([tmp_path / "copy"])[0].state == "unchanged"
+    (kept,) = (tmp_path / "copy/.datacat/backup").glob("*/d/e/x")
+    assert kept.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "short"])
+def test_two_edits_in_one_second_are_both_kept(store: Opener, tmp_path: Path, name: str) -> None:
+    alice = store()
+    alice.add(write_tree(tmp_path / "source", {name: file(b"1")}), name="x")
+    alice.pull("x", dest=tmp_path / "copy")
+    edits = {b"mine %d" % number for number in range(12)}
+    for edit in edits:
+        write_tree(tmp_path / "copy", {name: file(edit)})
+        alice.pull("x", dest=tmp_path / "copy", force=True)
+    kept = [path.read_bytes() for path in (tmp_path / "copy/.datacat/backup").glob("*/*")]
+    assert sorted(kept) == sorted(edits)
