@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from datacat.working_copy.ignore import IgnoreRules
@@ -58,6 +58,11 @@ def make(folder: Path, tree: object) -> None:
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees, lines=st.lists(pattern_lines(), min_size=1, max_size=5))
+@example(tree={"aX": {"Y": {"b": None}, "b": None}, "a": {"b": None}}, lines=["a**/b"])
+@example(tree={"x": {"aX": {"Y": {"b": None}}}}, lines=["x/a**/b"])
+@example(tree={"d": {"x": None, "b": {"d": None}}}, lines=["**", "!?", "!b/"])
+@example(tree={"a": {"b": None, "c": None}}, lines=["a/", "!a/b"])
+@example(tree={"d": {"x.bin": None, "c.txt": None}}, lines=["*", "!*/", "!*.txt"])
 def test_the_walk_leaves_out_exactly_what_git_leaves_out(tree: object, lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
