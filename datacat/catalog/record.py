@@ -292,6 +292,8 @@ def decode(data: bytes, key: str) -> AnyRecord | Void:
         )
     if len(data) > RECORD_BYTES_MAX:
         return Void(f"longer than {RECORD_BYTES_MAX} bytes")
+    if not data.endswith(b"\n"):
+        return Void("does not end with a newline")
     body = b"{" + data[_PREFIX_BYTES:-1]
     return _canonical(body) or _parsed(data, key)
 

@@ -289,3 +289,10 @@ def test_a_canonical_record_of_a_newer_format_is_not_read_by_the_fast_parser(
     newer = seal_unchecked(added).replace(b'"format":1', b'"format":2')
     with pytest.raises(FormatTooNew):
         decode(seal(b"{" + newer[28:]), KEY)
+
+
+@pytest.mark.parametrize("ending", [b"", b" ", b"x", b"\r"])
+def test_a_record_ends_with_a_newline(added: VersionAdd, ending: bytes) -> None:
+    body = json.dumps(fields_of(added)).encode()
+    assert isinstance(decode(seal(body + b"\n"), KEY), VersionAdd)
+    assert isinstance(decode(seal(body + ending), KEY), Void)
