@@ -15,6 +15,7 @@ only after its segment's digest was verified.
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -119,7 +120,8 @@ class Index:
         def check(path: Path) -> None:
             check_segment(workspace, path, segment.relation, segment.file.key)
 
-        target = self._folder / f".{segment.seq}.{segment.relation}.download"
+        # A name of its own: another process may be fetching the same segment.
+        target = self._folder / f".{segment.seq}.{segment.relation}.{secrets.token_hex(6)}"
         path = fetched(self._backend, segment.file, target, check=check)
         return self._named(path, segment.seq, segment.seq, segment.relation)
 
@@ -147,7 +149,7 @@ class Index:
         """Remove runs that a wider one has replaced for long enough that nobody reads them."""
         runs = self._runs(relation)
         for wide in runs:
-            if time.time() - wide.path.stat().st_mtime > RUN_KEPT_SECONDS:
+            if _age_seconds(wide.path) > RUN_KEPT_SECONDS:
                 for run in runs:
                     if run is not wide and wide.first <= run.first and run.last <= wide.last:
                         run.path.unlink(missing_ok=True)
@@ -171,28 +173,50 @@ def check_segment(workspace: Workspace, path: Path, relation: str, key: str) -> 
     """Raise `Corrupt` naming `key` unless the file has the columns and plausible values."""
     ddl = CHUNKS_DDL if relation == "chunks" else RECIPES_DDL
     expected = [tuple(column.split()) for column in ddl.replace('"', "").split(",")]
+    rule = _CHUNK_RULE if relation == "chunks" else _RECIPE_RULE
+    source = sql.parquet(path)
     try:
-        described = workspace.all(f"describe select * from {sql.parquet(path)}")
-        found = [(str(row[0]), str(row[1]).lower()) for row in described]
-        if found != expected:
-            raise Corrupt(f"{key} does not have the columns of a segment", kind="segment_damaged")
-        rule = _CHUNK_RULE if relation == "chunks" else "ordinal >= 0"
-        (bad,) = workspace.row(
-            f"select count(*) from {sql.parquet(path)} where coalesce(not ({rule}), true)"
+        described = workspace.all(f"describe select * from {source}")
+        fits = [(str(row[0]), str(row[1]).lower()) for row in described] == expected
+        # Every column is read, so that a page which cannot be is noticed here, with the name.
+        looked = (
+            f"select count(*) filter (coalesce(not ({rule}), true)), max(hash(s)) from {source} s"
         )
-    except sql.Error as error:
-        raise Corrupt(f"{key} cannot be read: {error}", kind="segment_damaged") from error
+        bad = workspace.row(looked)[0] if fits else 0
+    except (sql.Error, Corrupt) as error:
+        raise _damaged(key, "it cannot be read") from error
+    if not fits:
+        raise _damaged(key, "it does not have the columns of a segment")
     if bad:
-        raise Corrupt(f"{key} holds {bad} impossible rows", kind="segment_damaged")
+        raise _damaged(key, f"it holds {bad} impossible rows")
 
 
-_CHUNK_RULE = """
-    size >= 0 and "offset" >= 0 and stored_size >= 0
+def _damaged(key: str, why: str) -> Corrupt:
+    return Corrupt(f"{key} is damaged: {why}", kind="segment_damaged")
+
+
+_CHUNK_RULE = r"""
+    size between 0 and 9007199254740992
+    and "offset" between 0 and 9007199254740992
     and octet_length(digest) in (16, 32)
+    and (reference is null or octet_length(reference) = octet_length(digest))
+    and case codec
+        when 'raw' then stored_size = size
+        when 'zstd' then stored_size between 0 and 1048576
+        else false
+    end
     and octet_length(checksums) = 8 * ((stored_size + 1048575) // 1048576)
-    and regexp_full_match(container, '(whole|packs)/[0-9a-f]{2}/[0-9a-f-]+(\\.pack)?')
-    and codec in ('raw', 'zstd')
-    and (starts_with(container, 'whole/') or (stored_size <= 1048576 and size <= 1048576))
+    and case
+        when regexp_full_match(container, 'whole/[0-9a-f]{2}/[0-9a-f]{32,64}-[0-9a-f]{32}')
+        then codec = 'raw'
+        when regexp_full_match(container, 'packs/[0-9a-f]{2}/[0-9a-f]{32}-[0-9]{1,10}\.pack')
+        then size <= 1048576
+        else false
+    end
+"""
+_RECIPE_RULE = """
+    octet_length(object) in (16, 32) and octet_length(chunk) = octet_length(object)
+    and ordinal between 0 and 9007199254740992
 """
 
 
@@ -205,6 +229,14 @@ def _fingerprint(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return hasher.hexdigest()[:16]
+
+
+def _age_seconds(path: Path) -> float:
+    """How long ago a file was written; 0 when another process, or we, just removed it."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _union(runs: Sequence[_Run], columns: str) -> str:
@@ -241,13 +273,18 @@ def prepare(workspace: Workspace, barred: Iterable[str]) -> None:
         where not exists (select 1 from barred b where b.container = c.container)
         """
     )
+    # A recipe counts by itself: two of the same object, of two commits or of runs that overlap,
+    # are never taken for one.
     workspace.execute(
         """
         create view objects as
         select distinct digest, size from usable
         union
-        select r.object, sum(c.size)::bigint
-        from recipes r left join (select distinct digest, size from usable) c on c.digest = r.chunk
-        group by r.object having count(*) = count(c.digest)
+        select r.object, sum(c.size)
+        from (select distinct object, ordinal, chunk, seq from recipes) r
+        left join (select digest, any_value(size) as size from usable group by digest) c
+            on c.digest = r.chunk
+        group by r.object, r.seq
+        having count(*) = count(c.digest) and max(r.ordinal) = count(*) - 1
         """
     )
