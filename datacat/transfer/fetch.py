@@ -17,7 +17,7 @@ from typing import Protocol
 
 from datacat import layout
 from datacat.backend import Backend
-from datacat.digest import BLOCK_BYTES, checksums, digest_function
+from datacat.digest import BLOCK_BYTES, checksums, digest_function, new_hasher
 from datacat.errors import Corrupt, StorageMissing
 from datacat.objects.codec import decode
 from datacat.progress import StopSignal
@@ -100,17 +100,32 @@ class _One:
 
 _Task = _Beside | _One
 
+# Content is read from its own chunk if there is one: a whole container can be linked or cloned.
+# Else from one recipe, a complete one if possible: those of two commits do not mix.
 _PIECES = """
     create table pieces as
     with needed as (
         select distinct digest from wanted where size > 0
     ),
+    made as (
+        select distinct r.object, r.seq, r.ordinal, r.chunk
+        from recipes r semi join needed n on n.digest = r.object
+        where r.object not in (select u.digest from usable u semi join needed n using (digest))
+    ),
+    chosen as (
+        select m.object, m.seq
+        from made m
+        left join (select distinct digest from usable) c on c.digest = m.chunk
+        group by m.object, m.seq
+        qualify row_number() over (
+            partition by m.object order by count(*) = count(c.digest) desc, m.seq
+        ) = 1
+    ),
     parts as (
         select n.digest as object, 0::bigint as ordinal, n.digest as chunk
-        from needed n where not exists (select 1 from recipes r where r.object = n.digest)
+        from needed n where n.digest not in (select object from made)
         union all
-        select distinct r.object, r.ordinal, r.chunk
-        from recipes r semi join needed n on n.digest = r.object
+        select m.object, m.ordinal, m.chunk from made m join chosen using (object, seq)
     ),
     places as (
         select c.* from usable c
@@ -141,6 +156,7 @@ class Fetch:
     ) -> None:
         self._backend = backend
         self._workspace = workspace
+        self._algorithm = algorithm
         self._digest = digest_function(algorithm)
         self._sink = sink
         self._stop = stop
@@ -151,17 +167,19 @@ class Fetch:
         Returns the files whose content no live container holds, or whose parts do not add up.
         """
         self._workspace.execute(_PIECES)
-        rows = self._workspace.rows(
-            f"""
-            select {_WANTED} from wanted w
+        # What cannot be put together is not begun.
+        self._workspace.execute(
+            """
+            create table lost as
+            select w.* from wanted w
             left join (
-                select object, sum(size)::bigint as total, bool_or(container is null) as absent
+                select object, sum(size) as total, bool_or(container is null) as absent
                 from pieces group by object
             ) p on p.object = w.digest
             where w.size > 0 and (p.object is null or p.absent or p.total <> w.size)
-            order by w.path
             """
         )
+        rows = self._workspace.rows(f"select {_WANTED} from lost w order by w.path")
         return [
             Damaged(_wanted(row), "its content is not in the store any more", True) for row in rows
         ]
@@ -193,7 +211,7 @@ class Fetch:
             f"""
             select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
             where w.size > 0 and (p.parts > 1 or starts_with(p.container, '{layout.WHOLE}'))
-              and p.container is not null
+              and w.path not in (select path from lost)
             order by w.size desc, w.path, p.ordinal
             """
         )
@@ -213,6 +231,7 @@ class Fetch:
             f"""
             select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
             where w.size > 0 and p.parts = 1 and starts_with(p.container, '{layout.PACKS}')
+              and w.path not in (select path from lost)
             order by p.container, p."offset", w.path
             """
         )
@@ -258,7 +277,7 @@ class Fetch:
             for wanted, piece in run:
                 frame = stored[piece.offset - start : piece.offset - start + piece.stored_size]
                 try:
-                    data = self._verified(frame, piece)
+                    data = self._verified(frame, piece, wanted)
                 except Corrupt as error:
                     damaged.append(_damaged(wanted, error))
                     continue
@@ -271,30 +290,25 @@ class Fetch:
     def _read_run(self, container: str, run: Sequence[tuple[Wanted, Piece]]) -> memoryview:
         start = run[0][1].offset
         end = max(piece.offset + piece.stored_size for _, piece in run)
-        try:
-            return memoryview(self._backend.read_range(container, start, end - start))
-        except StorageMissing as error:
-            raise Corrupt(f"{container} is missing", kind="container_missing") from error
+        return memoryview(self._read(container, start, end - start))
 
-    def _verified(self, frame: memoryview, piece: Piece) -> bytes | memoryview:
-        if len(frame) != piece.stored_size or checksums(frame) != piece.checksums:
-            raise Corrupt(f"{piece.container} is damaged", kind="container_damaged")
-        data = decode(frame, codec=piece.codec, size=piece.size)
+    def _verified(self, frame: memoryview, piece: Piece, wanted: Wanted) -> bytes | memoryview:
+        data = _decoded(frame, piece)
         # The checksum guards against accidents; the digest also against a forged index.
-        if self._digest(data) != piece.digest:  # type: ignore[arg-type]
+        if self._digest(data) != wanted.digest:  # type: ignore[arg-type]
             raise Corrupt(f"{piece.container} holds other content", kind="container_damaged")
         return data
 
     def _fetch_one(self, task: _One) -> None:
         wanted, pieces = task.wanted, task.pieces
         first = pieces[0]
-        if len(pieces) == 1 and layout.is_whole(first.container):
+        if len(pieces) == 1 and first.container.startswith(layout.whole(wanted.digest.hex(), "")):
             source = self._backend.path_of(first.container)
             if source is not None:
                 self._check_size(source, first)
                 self._sink.place(wanted, source, first.checksums)
                 return
-        self._sink.write(wanted, self._parts(pieces))
+        self._sink.write(wanted, self._parts(wanted, pieces))
 
     def _check_size(self, source: Path, piece: Piece) -> None:
         try:
@@ -307,14 +321,23 @@ class Fetch:
                 kind="container_damaged",
             )
 
-    def _parts(self, pieces: Sequence[Piece]) -> Iterator[bytes | memoryview]:
+    def _parts(self, wanted: Wanted, pieces: Sequence[Piece]) -> Iterator[bytes | memoryview]:
+        hasher = new_hasher(self._algorithm)
         for piece in pieces:
-            self._stop.check()
-            if layout.is_whole(piece.container) and piece.stored_size > BLOCK_BYTES:
-                yield from self._blocks(piece)
-            else:
-                stored = self._read(piece.container, piece.offset, piece.stored_size)
-                yield self._verified(memoryview(stored), piece)
+            for data in self._plain(piece):
+                self._stop.check()
+                hasher.update(data)
+                yield data
+        # Of the whole, so that also the choice of the pieces and their order is checked.
+        if hasher.digest() != wanted.digest:
+            raise Corrupt(f"{pieces[0].container} holds other content", kind="container_damaged")
+
+    def _plain(self, piece: Piece) -> Iterator[bytes | memoryview]:
+        if layout.is_whole(piece.container) and piece.stored_size > BLOCK_BYTES:
+            yield from self._blocks(piece)
+        else:
+            stored = self._read(piece.container, piece.offset, piece.stored_size)
+            yield _decoded(memoryview(stored), piece)
 
     def _blocks(self, piece: Piece) -> Iterator[bytes]:
         """A large piece of a whole container, verified block by block."""
@@ -338,6 +361,15 @@ _WANTED = """w.path, w.size, w.executable, w.mtime_ns, w.digest,
     w.there_size, w.there_mtime_ns, w.there_ctime_ns, w.there_inode"""
 _WANTED_COLUMNS = 9
 _PIECE = 'p.chunk, p.size, p.container, p."offset", p.stored_size, p.codec, p.checksums'
+
+
+def _decoded(frame: memoryview, piece: Piece) -> bytes | memoryview:
+    if len(frame) != piece.stored_size or checksums(frame) != piece.checksums:
+        raise Corrupt(f"{piece.container} is damaged", kind="container_damaged")
+    try:
+        return decode(frame, codec=piece.codec, size=piece.size)
+    except Corrupt as error:
+        raise Corrupt(f"{piece.container}: {error.message}", kind="container_damaged") from error
 
 
 def _damaged(wanted: Wanted, error: Corrupt) -> Damaged:
