@@ -36,9 +36,12 @@ def copy_and_look(
     *,
     look: Callable[[memoryview], None],
     copied: Callable[[int, int], None],
+    limit: int,
     stop: StopSignal,
 ) -> int:
     """Copy `source_fd` from its start to its end into the empty `target_fd`.
+
+    Ends soon after `limit` bytes too: a file to which somebody appends all the time has no end.
 
     `look` sees every byte of the target once, in order, in views of `LOOK_BYTES` (the last one
     may be shorter), on another thread; a view is valid during the call only. `copied(offset,
@@ -50,7 +53,7 @@ def copy_and_look(
     done = 0
     try:
         step = _kernel_step if hasattr(os, "copy_file_range") else _buffered_step
-        while True:
+        while done <= limit:
             stop.check()
             try:
                 moved = step(source_fd, target_fd, done)
@@ -75,11 +78,20 @@ def copy_and_look(
     return done
 
 
-def look_through(fd: int, *, look: Callable[[memoryview], object], stop: StopSignal) -> int:
-    """Show every byte of `fd` to `look`, in views of `LOOK_BYTES`. Returns how many there were."""
+def look_through(
+    fd: int,
+    *,
+    look: Callable[[memoryview], object],
+    stop: StopSignal,
+    limit: int | None = None,
+) -> int:
+    """Show every byte of `fd` to `look`, in views of `LOOK_BYTES`. Returns how many there were.
+
+    Ends soon after `limit` bytes too: a file to which somebody appends all the time has no end.
+    """
     buffer = memoryview(bytearray(LOOK_BYTES))
     done = 0
-    while length := read_full(fd, buffer, done):
+    while (limit is None or done <= limit) and (length := read_full(fd, buffer, done)):
         stop.check()
         look(buffer[:length])
         done += length

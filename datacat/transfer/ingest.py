@@ -51,7 +51,9 @@ from datacat.transfer.tree import (
     hashed_row,
     note_digests,
     tasks,
+    total_bytes,
 )
+from datacat.transfer.turns import Turns
 
 assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
 
@@ -164,6 +166,7 @@ class Ingest:
         self._stop = stop
         self._digest = digest_function(parameters.digest)
         self._claims = _Claims(workspace)
+        self._turns = Turns()
         self._packs = _Packs(backend, parameters, session, journal)
 
     def run(self, executor: Executor, *, jobs: int, adopted: Sequence[ChunkRow]) -> None:
@@ -252,16 +255,17 @@ class Ingest:
     def _store_batch(self, batch: Batch) -> _Done:
         done = _Done()
         contents: dict[bytes, tuple[bytes, str]] = {}
-        for source in batch:
-            data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
-            if data is None:
-                done.grown.append(source)
-                continue
-            digest = self._digest(data)
-            if data:
-                contents.setdefault(digest, (data, source.path))
-            done.hashed.append(hashed_row(source.path, state, digest))
-            done.bytes += len(data)
+        with self._turns.take(len(batch), total_bytes(batch)):
+            for source in batch:
+                data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+                if data is None:
+                    done.grown.append(source)
+                    continue
+                digest = self._digest(data)
+                if data:
+                    contents.setdefault(digest, (data, source.path))
+                done.hashed.append(hashed_row(source.path, state, digest))
+                done.bytes += len(data)
         done.files = len(done.hashed)
         self._stop.check()
         new = self._claims.take(list(contents)) if contents else set()
@@ -318,7 +322,7 @@ class Ingest:
                     self._listener(Advanced(0, state.size))
                     return _Done([hashed_row(source.path, state, claimed)], files=1)
             with self._backend.stage() as staged:
-                digest, sums, size = self._copy(fd, staged, source.path)
+                digest, sums, size = self._copy(fd, staged, source.path, limit=state.size)
                 stable = size == state.size and unchanged(before, os.fstat(fd))
                 if not stable or claimed not in (None, digest):
                     if claimed is not None:
@@ -330,7 +334,8 @@ class Ingest:
                     done.rows.append(self._published(staged, digest, size, sums))
                 return done
 
-    def _copy(self, fd: int, staged: Staged, path: str) -> tuple[bytes, bytes, int]:
+    def _copy(self, fd: int, staged: Staged, path: str, *, limit: int) -> tuple[bytes, bytes, int]:
+        """Digest, checksums and size of what arrived, which may be more than `limit`."""
         hasher = new_hasher(self._parameters.digest)
         sums: list[bytes] = []
 
@@ -343,7 +348,9 @@ class Ingest:
             self._listener(Advanced(0, length))
 
         try:
-            size = copy_and_look(fd, staged.fd, look=look, copied=copied, stop=self._stop)
+            size = copy_and_look(
+                fd, staged.fd, look=look, copied=copied, limit=limit, stop=self._stop
+            )
         except OSError as error:
             if isinstance(error, DatacatError):
                 raise
