@@ -60,7 +60,10 @@ def _entry_struct(digest_bytes: int) -> struct.Struct:
 
 
 class PackWriter:
-    """Fills one pack. Not thread-safe: a pack belongs to one worker at a time."""
+    """Fills one pack. Not thread-safe: a pack belongs to one worker at a time.
+
+    `size_bytes` is how long it is so far, and after `finish` in all.
+    """
 
     def __init__(self, backend: Backend, key: str, *, digest_bytes: int) -> None:
         self.key = key
@@ -106,7 +109,10 @@ class PackWriter:
         )
         trailer = _TRAILER.pack(self.size_bytes, len(self.entries), 0)
         check = checksum(self._header + entries + trailer)
-        self._pending += [entries, trailer, check, END_MAGIC]
+        footer = entries + trailer + check + END_MAGIC
+        self._pending.append(footer)
+        self._pending_bytes += len(footer)
+        self.size_bytes += len(footer)
         self._flush()
         # INV order: the pack is published before anything that names it.
         self._staged.publish(self.key)
@@ -123,7 +129,7 @@ class PackWriter:
                 data = data[os.write(self._staged.fd, data) :]
         except OSError as error:
             raise self._staged.failed(error) from error
-        self._staged.start_writeback(max(written, 0), self._pending_bytes)
+        self._staged.start_writeback(written, self._pending_bytes)
         self._pending = []
         self._pending_bytes = 0
 

@@ -1,24 +1,27 @@
 """What a session has uploaded so far, so that an interrupted add does not upload it again.
 
-One local file per session, a JSON line for each published container. A later session *adopts*
-the journals of sessions that have ended: it asks shared storage for each container and reads the
-footers of packs, so what it takes over is proven, not remembered. This is safe beside `gc`: the
-commit checks that nothing it refers to was condemned. Losing a journal costs only time.
+One local file per session, a line for each published container: its XXH3-64 and JSON. A later
+session *adopts* the journals of sessions that have ended: it asks shared storage for each container
+and reads the footers of packs, so what it takes over is proven, not remembered. This is safe beside
+`gc`: the commit checks that nothing it refers to was condemned. Losing a journal costs only time.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from datacat import layout
 from datacat.backend import Backend
+from datacat.backend.download import cache_error
+from datacat.digest import checksum
 from datacat.errors import Corrupt
 from datacat.objects.codec import RAW
 from datacat.objects.pack import PackEntry, read_footer
@@ -54,17 +57,20 @@ class Adopted:
 class Journal:
     """The journal of one session. Thread-safe; locked by the process that has it open."""
 
-    def __init__(self, path: Path, file: IO[str]) -> None:
+    def __init__(self, path: Path, file: FileIO) -> None:
         self._path = path
         self._file = file
         self._lock = threading.Lock()
 
     @classmethod
     def begin(cls, folder: Path, session: str) -> Journal:
-        """A fresh journal for `session`."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """A fresh journal for `session`. Raises `StorageFull` and `StorageDenied`."""
         path = folder / f"{session}.jsonl"
-        journal = cls(path, path.open("x", encoding="ascii"))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            journal = cls(path, FileIO(path, "x"))
+        except OSError as error:
+            raise cache_error(error, folder) from error
         journal._try_lock()
         return journal
 
@@ -87,9 +93,10 @@ class Journal:
         self._file.close()
 
     def _note(self, line: dict[str, object]) -> None:
-        with self._lock:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+        text = json.dumps(line).encode()
+        # Without room for it the add goes on: a journal only saves time.
+        with self._lock, contextlib.suppress(OSError):
+            self._file.write(checksum(text).hex().encode() + b" " + text + b"\n")
 
     def _try_lock(self) -> bool:
         # On Windows nothing proves here that a session has ended: nothing is adopted.
@@ -107,7 +114,7 @@ def adopt(folder: Path, backend: Backend) -> Adopted:
     adopted = Adopted()
     for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
         try:
-            journal = Journal(path, path.open("r+", encoding="ascii"))
+            journal = Journal(path, FileIO(path, "r+"))
         except OSError:
             continue
         # A lock that can be had means that the process that wrote it has ended.
@@ -115,14 +122,17 @@ def adopt(folder: Path, backend: Backend) -> Adopted:
             journal.close()
             continue
         adopted.journals.append(journal)
-        for line in journal._file:
+        for line in journal._file.readall().splitlines():
             adopted.rows.extend(_proven(backend, line))
     return adopted
 
 
-def _proven(backend: Backend, line: str) -> Iterator[ChunkRow]:
+def _proven(backend: Backend, line: bytes) -> Iterator[ChunkRow]:
+    check, _, text = line.partition(b" ")
+    if checksum(text).hex().encode() != check:
+        return
     try:
-        noted = json.loads(line)
+        noted = json.loads(text)
         key, size = noted["key"], noted["size"]
         found = backend.assure(key)
         if found is None or found.size_bytes != size:
@@ -133,5 +143,5 @@ def _proven(backend: Backend, line: str) -> Iterator[ChunkRow]:
         else:
             yield from pack_rows(key, read_footer(backend, key, size_bytes=size))
     except (ValueError, KeyError, TypeError, Corrupt):
-        # A line cut by a crash, or a pack that is not what was noted: it is uploaded again.
+        # Not what this datacat notes, or a pack that is not what was noted: it is uploaded again.
         return

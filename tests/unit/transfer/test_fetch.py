@@ -30,7 +30,7 @@ from tests.unit.objects.shelf import RecipeRow, Shelf, blake
 MIB = 1 << 20
 
 
-class Sink:
+class Sink(fetch.Sink):
     """Keeps what arrives whole; what raised on the way never did."""
 
     def __init__(self) -> None:
