@@ -23,7 +23,7 @@ from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started, StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Damaged, Fetch, Wanted
+from datacat.transfer.fetch import Damaged, Fetch, Sink, Wanted
 from datacat.transfer.following import look_through
 from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder
@@ -200,7 +200,7 @@ def _named(workspace: Workspace, damaged: Sequence[Damaged]) -> tuple[Damage, ..
     return tuple(Damage(ref, path, reason) for ref, path, reason in rows)
 
 
-class _Reader:
+class _Reader(Sink):
     """A sink that keeps nothing: it reads whole containers to their end and compares."""
 
     def __init__(self, algorithm: str, stop: StopSignal) -> None:

@@ -9,11 +9,11 @@ clone or link them. Every stored byte that is read here is compared with its che
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from datacat import layout
 from datacat.backend import Backend
@@ -25,7 +25,7 @@ from datacat.sql import Row, Workspace
 from datacat.transfer.executor import run_bounded
 
 TASK_BYTES = 8 * 1024 * 1024
-"""Stored bytes that one task reads from a pack."""
+"""Plain bytes of the small files that one task reads from a pack and holds in memory."""
 
 TASK_FILES = 2048
 GAP_BYTES = 64 * 1024
@@ -63,14 +63,21 @@ class Piece:
     checksums: bytes
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """Where content goes. Called from many threads, once per wanted file."""
 
+    @abstractmethod
     def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
         """Take the content of a file, in order, verified. `Corrupt` may come out of `parts`."""
 
+    @abstractmethod
     def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
         """Take a file whose plain bytes lie at `source`, with the checksums of its blocks."""
+
+    def write_many(self, files: Sequence[tuple[Wanted, bytes | memoryview]]) -> None:
+        """Take many small files, each whole and verified."""
+        for wanted, data in files:
+            self.write(wanted, iter((data,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +249,14 @@ class Fetch:
             if (
                 task is None
                 or task.container != piece.container
-                or task_bytes + piece.stored_size > TASK_BYTES
+                or task_bytes + piece.size > TASK_BYTES
                 or len(task.items) >= TASK_FILES
             ):
                 if task is not None:
                     yield task
                 task, task_bytes = _Beside(piece.container, []), 0
             task.items.append((wanted, piece))
-            task_bytes += piece.stored_size
+            task_bytes += piece.size
         if task is not None:
             yield task
 
@@ -274,6 +281,7 @@ class Fetch:
                 damaged += [_damaged(wanted, error) for wanted, _ in run]
                 continue
             start = run[0][1].offset
+            arrived: list[tuple[Wanted, bytes | memoryview]] = []
             for wanted, piece in run:
                 frame = stored[piece.offset - start : piece.offset - start + piece.stored_size]
                 try:
@@ -281,10 +289,11 @@ class Fetch:
                 except Corrupt as error:
                     damaged.append(_damaged(wanted, error))
                     continue
-                self._sink.write(wanted, iter((data,)))
-                files += 1
-                size += wanted.size
+                arrived.append((wanted, data))
             self._stop.check()
+            self._sink.write_many(arrived)
+            files += len(arrived)
+            size += sum(wanted.size for wanted, _ in arrived)
         return files, size, damaged
 
     def _read_run(self, container: str, run: Sequence[tuple[Wanted, Piece]]) -> memoryview:

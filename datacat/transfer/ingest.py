@@ -51,7 +51,9 @@ from datacat.transfer.tree import (
     hashed_row,
     note_digests,
     tasks,
+    total_bytes,
 )
+from datacat.transfer.turns import Turns
 
 assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
 
@@ -164,6 +166,7 @@ class Ingest:
         self._stop = stop
         self._digest = digest_function(parameters.digest)
         self._claims = _Claims(workspace)
+        self._turns = Turns()
         self._packs = _Packs(backend, parameters, session, journal)
 
     def run(self, executor: Executor, *, jobs: int, adopted: Sequence[ChunkRow]) -> None:
@@ -252,16 +255,17 @@ class Ingest:
     def _store_batch(self, batch: Batch) -> _Done:
         done = _Done()
         contents: dict[bytes, tuple[bytes, str]] = {}
-        for source in batch:
-            data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
-            if data is None:
-                done.grown.append(source)
-                continue
-            digest = self._digest(data)
-            if data:
-                contents.setdefault(digest, (data, source.path))
-            done.hashed.append(hashed_row(source.path, state, digest))
-            done.bytes += len(data)
+        with self._turns.take(len(batch), total_bytes(batch)):
+            for source in batch:
+                data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+                if data is None:
+                    done.grown.append(source)
+                    continue
+                digest = self._digest(data)
+                if data:
+                    contents.setdefault(digest, (data, source.path))
+                done.hashed.append(hashed_row(source.path, state, digest))
+                done.bytes += len(data)
         done.files = len(done.hashed)
         self._stop.check()
         new = self._claims.take(list(contents)) if contents else set()

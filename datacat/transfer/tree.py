@@ -30,6 +30,7 @@ from datacat.transfer.reading import (
     state_of,
     unchanged,
 )
+from datacat.transfer.turns import Turns
 
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 """Files up to this size are read once, as a whole; larger ones in steps."""
@@ -124,6 +125,11 @@ def count_unreadable(workspace: Workspace, root: str, *, saving: bool = False) -
         raise Failed(f"{error.message} ({closed:,} of {total:,}){then}", kind=error.kind) from error
 
 
+def total_bytes(batch: Batch) -> int:
+    """How many bytes the files of a batch held when they were listed."""
+    return sum(source.size_bytes for source in batch)
+
+
 def hashed_row(path: str, state: ReadState, digest: bytes) -> HashedRow:
     """The row of `hashed` for a file whose content was just read."""
     return (
@@ -156,6 +162,7 @@ class HashFiles:
         self._digest = digest_function(algorithm)
         self._listener = listener
         self._stop = stop
+        self._turns = Turns()
 
     def run(self, executor: Executor, *, jobs: int, only: str = "true") -> None:
         """Hash the files of `tree` without a digest for which the SQL condition `only` holds."""
@@ -192,16 +199,17 @@ class HashFiles:
     def _do(self, task: Batch | Large) -> HashResult:
         if isinstance(task, Large):
             return self._hash_large(task.source)
+        self._stop.check()
         done = HashResult()
-        for source in task:
-            self._stop.check()
-            data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
-            if data is None:
-                done.grown.append(source)
-                continue
-            done.hashed.append(hashed_row(source.path, state, self._digest(data)))
-            done.files += 1
-            done.bytes += len(data)
+        with self._turns.take(len(task), total_bytes(task)):
+            for source in task:
+                data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+                if data is None:
+                    done.grown.append(source)
+                    continue
+                done.hashed.append(hashed_row(source.path, state, self._digest(data)))
+                done.bytes += len(data)
+        done.files = len(done.hashed)
         return done
 
     def _hash_large(self, source: SourceFile) -> HashResult:

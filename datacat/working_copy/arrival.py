@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
 from datacat.sql import Workspace
-from datacat.transfer.fetch import Wanted
+from datacat.transfer.fetch import Sink, Wanted
+from datacat.transfer.turns import Turns
 from datacat.working_copy.materialize import Destination, FileStat
 
 _LINKS = (LinkMode.HARDLINK, LinkMode.SYMLINK)
@@ -18,7 +19,7 @@ _LINKS = (LinkMode.HARDLINK, LinkMode.SYMLINK)
 ArrivedRow = tuple[str, str, int, bool, int, int, int, bytes]
 
 
-class Arrivals:
+class Arrivals(Sink):
     """Writes what arrives into the destination, and remembers what each file is there.
 
     `copied` counts files whose bytes were written or cloned, `linked` those that are links into
@@ -33,6 +34,7 @@ class Arrivals:
         self._verify = verify
         self._stop = stop
         self._lock = threading.Lock()
+        self._turns = Turns()
         self._rows: list[ArrivedRow] = []
         self.copied = 0
         self.copied_bytes = 0
@@ -42,15 +44,19 @@ class Arrivals:
     # The sink; called from many threads
 
     def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
-        """Write a small or composed file from verified parts."""
-        found = self._destination.write_file(
-            wanted.path,
-            parts,
-            executable=wanted.executable,
-            mtime_ns=wanted.mtime_ns,
-            replaces=FileStat(*wanted.there) if wanted.there else None,
-        )
-        self._arrived(wanted, found, LinkMode.COPY)
+        """Write a file from verified parts."""
+        self._arrived([_row(wanted, self._written(wanted, parts))], wanted.size)
+
+    def write_many(self, files: Sequence[tuple[Wanted, bytes | memoryview]]) -> None:
+        """Write many small files."""
+        size = sum(wanted.size for wanted, _ in files)
+        rows = []
+        try:
+            with self._turns.take(len(files), size):
+                for wanted, data in files:
+                    rows.append(_row(wanted, self._written(wanted, data)))
+        finally:
+            self._arrived(rows, sum(row[2] for row in rows))
 
     def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
         """Clone, copy or link a whole container."""
@@ -66,28 +72,31 @@ class Arrivals:
             replaces=FileStat(*wanted.there) if wanted.there else None,
             stop=self._stop,
         )
-        self._arrived(wanted, placed.stat, placed.how)
-
-    def _arrived(self, wanted: Wanted, found: FileStat, how: LinkMode) -> None:
-        row = (
-            wanted.path,
-            "file",
-            found.size,
-            wanted.executable,
-            found.mtime_ns,
-            found.ctime_ns,
-            found.inode,
-            wanted.digest,
-        )
-        with self._lock:
-            self._rows.append(row)
-            if how in _LINKS:
+        if placed.how in _LINKS:
+            with self._lock:
+                self._rows.append(_row(wanted, placed.stat))
                 self.linked += 1
-            else:
-                self.copied += 1
-                self.copied_bytes += wanted.size
-            if how is not LinkMode.COPY and not self._verify:
-                self.checked = False
+        else:
+            self._arrived([_row(wanted, placed.stat)], wanted.size)
+        if placed.how is not LinkMode.COPY and not self._verify:
+            self.checked = False
+
+    def _written(
+        self, wanted: Wanted, data: bytes | memoryview | Iterator[bytes | memoryview]
+    ) -> FileStat:
+        return self._destination.write_file(
+            wanted.path,
+            data,
+            executable=wanted.executable,
+            mtime_ns=wanted.mtime_ns,
+            replaces=FileStat(*wanted.there) if wanted.there else None,
+        )
+
+    def _arrived(self, rows: Sequence[ArrivedRow], size: int) -> None:
+        with self._lock:
+            self._rows += rows
+            self.copied += len(rows)
+            self.copied_bytes += size
 
     # The workspace; called from the thread that owns it
 
@@ -137,3 +146,16 @@ class Arrivals:
             "insert into tree by name select *, $1::bigint as hashed_ns from arrived",
             [time.time_ns()],
         )
+
+
+def _row(wanted: Wanted, found: FileStat) -> ArrivedRow:
+    return (
+        wanted.path,
+        "file",
+        found.size,
+        wanted.executable,
+        found.mtime_ns,
+        found.ctime_ns,
+        found.inode,
+        wanted.digest,
+    )

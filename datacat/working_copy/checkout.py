@@ -15,7 +15,7 @@ from pathlib import Path
 
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
-from datacat.errors import Corrupt, StorageFull
+from datacat.errors import Corrupt, Refused, StorageFull
 from datacat.manifest import parquet
 from datacat.manifest.entry import COLUMNS
 from datacat.model import LinkMode, PullResult, Version
@@ -196,6 +196,10 @@ class _Pull:
             """
         )
         (removed,) = workspace.row("select count(*) from to_remove where kind <> 'dir'")
+        (others,) = workspace.row(
+            "select count(*) from tree anti join selected using (path)"
+            " anti join to_remove using (path) anti join mine using (path) where kind <> 'dir'"
+        )
         links = self._request.link in (LinkMode.HARDLINK, LinkMode.SYMLINK)
         return PullResult(
             ref=version.ref,
@@ -214,6 +218,7 @@ class _Pull:
             total_files=version.files,
             dry_run=self._request.dry_run,
             replaced=replaced,
+            others=others,
         )
 
     # Writing
@@ -228,6 +233,12 @@ class _Pull:
             fetch = self._fetch_plan(arrivals)
             damaged = fetch.plan()
             try:
+                safe_path.check_entries(
+                    workspace,
+                    "selected",
+                    listing=f"the list of {self._version.ref}",
+                    names=safe_path.probe(place.root),
+                )
                 refuse_full(
                     workspace,
                     place.root,
@@ -235,16 +246,16 @@ class _Pull:
                     link=self._request.link,
                     ref=self._version.ref,
                 )
-            except StorageFull:
+            except (StorageFull, Refused):
                 destination.close()
                 self._leave_as_it_was(made)
                 raise
             backup = self._back_up(destination)
             self._remove(destination)
             damaged += self._run(fetch, arrivals, planned)
+            arrivals.finish(workspace)
             if damaged:
                 raise _damaged(self._version, damaged)
-            arrivals.finish(workspace)
         mark(
             self._store,
             workspace,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,14 @@ from datacat.manifest import diff
 from datacat.model import Change, ChangeKind, Diff, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
+from datacat.text import printable
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Fetch, Wanted
+from datacat.transfer.fetch import Fetch, Sink, Wanted
 from datacat.working_copy import marker
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.copying import check
 from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.naming import Word, find_meaning
 from datacat.working_copy.scan import keep_digests, marker_of, scan_folder
 from datacat.working_copy.table_shape import TABLE_BYTES_MAX, difference, is_table, shape_of
 
@@ -41,7 +44,7 @@ class Side:
 
 
 def sides(
-    store: OpenedStore, query: CatalogQuery, a: str | None, b: str | None
+    store: OpenedStore, query: CatalogQuery, a: Word | None, b: Word | None
 ) -> tuple[Side, Side]:
     """What is compared with what.
 
@@ -60,25 +63,17 @@ def sides(
     marked = marker_of(root, store.info.id) if root else None
     if root is None or marked is None:
         raise InvalidInput(
-            f"{a} is not a working copy, so there is nothing to compare it with",
+            f"{printable(os.fspath(a))} is not a working copy, so there is nothing to compare it"
+            " with",
             kind="nothing_to_compare",
-            commands=[f"datacat diff NAME@VERSION {a}"],
+            commands=[f"datacat diff NAME@VERSION {shlex.quote(os.fspath(a))}"],
         )
     return Side(version=query.resolve(refs.parse(marked.ref))), Side(folder=root)
 
 
-def _side(query: CatalogQuery, text: str) -> Side:
-    looks_like_path = text.startswith((".", "~", "/")) or os.sep in text
-    if looks_like_path or (os.path.exists(text) and not _is_known(query, text)):
-        return Side(folder=Path(os.path.abspath(text)))
-    return Side(version=query.resolve(refs.parse(text)))
-
-
-def _is_known(query: CatalogQuery, text: str) -> bool:
-    try:
-        return query.current_name(refs.parse(text).name) is not None
-    except InvalidInput:
-        return False
+def _side(query: CatalogQuery, word: Word) -> Side:
+    meant = find_meaning(query, word)
+    return Side(version=meant) if isinstance(meant, Version) else Side(folder=meant)
 
 
 class Comparison:
@@ -193,7 +188,7 @@ class Comparison:
         return sink.files
 
 
-class _Files:
+class _Files(Sink):
     """A sink for a few files: whole containers stay where they are, others become temporaries."""
 
     def __init__(self, folder: Path) -> None:

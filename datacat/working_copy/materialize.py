@@ -13,7 +13,6 @@ import itertools
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,6 @@ class Destination:
                 self._folders, f"{marker.DIRECTORY}/{marker.TEMPORARY}"
             )
         self._numbers = itertools.count()
-        self._batch = threading.RLock()
 
     def __enter__(self) -> Destination:
         return self
@@ -93,7 +91,7 @@ class Destination:
         """Write a regular file from bytes that were verified before, and return its stat.
 
         `data` is all of it, or its pieces in order, each valid until the next but one is asked
-        for. Use `batch` around many small files.
+        for.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             pieces = iter(data)
@@ -102,16 +100,7 @@ class Destination:
                 several = itertools.chain((first, second), pieces)
                 return self._write(path, several, executable, mtime_ns, replaces)
             data = first
-        with self._batch:
-            return self._write(path, (data,), executable, mtime_ns, replaces)
-
-    def batch(self) -> contextlib.AbstractContextManager[object]:
-        """Hold this while writing many small files from memory.
-
-        One thread at a time does so: threads that make short system calls at the same time stop
-        each other at every one of them, and two write a third as fast as one.
-        """
-        return self._batch
+        return self._write(path, (data,), executable, mtime_ns, replaces)
 
     def _write(
         self,

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
-from datacat.model import Shown, Version
+from datacat.model import Contents, Shown, Version
 from datacat.opened import OpenedStore
 from datacat.progress import StopSignal
 from datacat.refs import Ref
 from datacat.sql import Workspace
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Fetch, Wanted
+from datacat.transfer.fetch import Fetch, Sink, Wanted
 from datacat.working_copy.copying import check
 from datacat.working_copy.lookup import attach_index, attach_manifest
 
@@ -37,7 +37,8 @@ def describe(
             select coalesce(nullif(regexp_extract(lower(path),
                        '[^/]((\\.[a-z0-9]{{1,8}})?\\.(gz|bz2|xz|zst)|\\.[a-z0-9]{{1,8}})$', 1), ''),
                        'other') as suffix,
-                   count(*), sum(size)::bigint
+                   count(*), sum(size)::bigint,
+                   if(count(*) = 1, regexp_extract(any_value(path), '[^/]+$'), null)
             from version_files where kind = 'file' group by 1
             order by 3 desc, 1 limit {CONTENTS_KINDS_MAX}
             """
@@ -48,7 +49,7 @@ def describe(
         version=version,
         one_version=not ref.is_latest,
         version_list=tuple(history if versions is None else history[:versions]),
-        contents=tuple((suffix, files, size) for suffix, files, size in contents),
+        contents=tuple(Contents(*row) for row in contents),
         used_by=tuple(query.used_by(version.name, number=number)),
         readme=text,
     )
@@ -79,7 +80,7 @@ def _readme(
     return sink.text
 
 
-class _Text:
+class _Text(Sink):
     """A sink for one small text."""
 
     def __init__(self) -> None:
