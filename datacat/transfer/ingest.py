@@ -317,7 +317,9 @@ class Ingest:
             state = state_of(before)
             claimed: bytes | None = None
             if hash_first:
-                claimed, _ = hash_open_file(fd, self._parameters.digest, self._stop)
+                claimed, _ = hash_open_file(
+                    fd, source.path, algorithm=self._parameters.digest, stop=self._stop
+                )
                 if not self._claims.take([claimed]):
                     self._listener(Advanced(0, state.size))
                     return _Done([hashed_row(source.path, state, claimed)], files=1)

@@ -29,6 +29,7 @@ from datacat.transfer.reading import (
     read_stable,
     state_of,
     unchanged,
+    unreadable,
 )
 from datacat.transfer.turns import Turns
 
@@ -216,7 +217,9 @@ class HashFiles:
         for _ in range(ATTEMPTS):
             with opened(self._root, source) as fd:
                 try:
-                    digest, state = hash_open_file(fd, self._algorithm, self._stop)
+                    digest, state = hash_open_file(
+                        fd, source.path, algorithm=self._algorithm, stop=self._stop
+                    )
                 except ChangedWhileReadingError:
                     continue
                 row = hashed_row(source.path, state, digest)
@@ -224,11 +227,19 @@ class HashFiles:
         raise changed(source.path)
 
 
-def hash_open_file(fd: int, algorithm: str, stop: StopSignal) -> tuple[bytes, ReadState]:
-    """The digest of an open file. Raises `ChangedWhileReadingError` when it did not keep still."""
+def hash_open_file(
+    fd: int, path: str, *, algorithm: str, stop: StopSignal
+) -> tuple[bytes, ReadState]:
+    """The digest of the open file `path`.
+
+    Raises `ChangedWhileReadingError` when it did not keep still, `Failed` when it is unreadable.
+    """
     before = os.fstat(fd)
     hasher = new_hasher(algorithm)
-    length = look_through(fd, look=hasher.update, stop=stop, limit=before.st_size)
+    try:
+        length = look_through(fd, look=hasher.update, stop=stop, limit=before.st_size)
+    except OSError as error:
+        raise unreadable(path, error) from error
     if length != before.st_size or not unchanged(before, os.fstat(fd)):
         raise ChangedWhileReadingError
     return hasher.digest(), state_of(before)
