@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from datacat.digest import BLOCK_BYTES, checksums
 from datacat.errors import Cancelled, Corrupt
 from datacat.progress import StopSignal
+from datacat.transfer import following
 from datacat.working_copy import copying
 
 
 @pytest.fixture(params=["kernel", "by hand", "no threads"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Small steps, so that a test of a few MiB takes every turn of the code."""
-    monkeypatch.setattr(copying, "STEP_BYTES", 2 * BLOCK_BYTES)
+    monkeypatch.setattr(following, "COPY_BYTES", 2 * BLOCK_BYTES)
     if request.param != "no threads":
         monkeypatch.setattr(copying, "FOLLOWED_BYTES_MIN", 1)
     if request.param == "by hand":
