@@ -1,3 +1,129 @@
-"""datacat: versioned datasets for a team, on the shared drive you already have."""
+"""datacat: versioned datasets for a team, on the shared drive you already have.
+
+`open_store` gives a `Store`, whose methods are the commands. Everything here is imported when it
+is first used, so that `import datacat` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from datacat.errors import (
+        Cancelled,
+        Conflict,
+        Corrupt,
+        DatacatError,
+        Failed,
+        FormatTooNew,
+        InvalidInput,
+        NoStore,
+        NotFound,
+        OutcomeUnknown,
+        Refused,
+        StorageDenied,
+        StorageError,
+        StorageFull,
+        StorageMissing,
+        StorageTransient,
+    )
+    from datacat.errors import DatacatError as Error
+    from datacat.front import open_store
+    from datacat.model import (
+        AddResult,
+        Change,
+        ChangeKind,
+        Changes,
+        Code,
+        Contents,
+        Damage,
+        Dataset,
+        Diff,
+        FileInfo,
+        Kind,
+        LinkMode,
+        Listing,
+        LogEntry,
+        Parameters,
+        PullResult,
+        Shown,
+        StatusEntry,
+        StoreInfo,
+        VerifyResult,
+        Version,
+    )
+    from datacat.opened import Client
+    from datacat.store import Store
+
+__all__ = [
+    "AddResult",
+    "Cancelled",
+    "Change",
+    "ChangeKind",
+    "Changes",
+    "Client",
+    "Code",
+    "Conflict",
+    "Contents",
+    "Corrupt",
+    "Damage",
+    "DatacatError",
+    "Dataset",
+    "Diff",
+    "Error",
+    "Failed",
+    "FileInfo",
+    "FormatTooNew",
+    "InvalidInput",
+    "Kind",
+    "LinkMode",
+    "Listing",
+    "LogEntry",
+    "NoStore",
+    "NotFound",
+    "OutcomeUnknown",
+    "Parameters",
+    "PullResult",
+    "Refused",
+    "Shown",
+    "StatusEntry",
+    "StorageDenied",
+    "StorageError",
+    "StorageFull",
+    "StorageMissing",
+    "StorageTransient",
+    "Store",
+    "StoreInfo",
+    "VerifyResult",
+    "Version",
+    "__version__",
+    "open_store",
+]
+
+_ELSEWHERE = {
+    "Client": "datacat.opened",
+    "Store": "datacat.store",
+    "open_store": "datacat.front",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'datacat' has no attribute {name!r}")
+    from importlib import import_module
+
+    if name == "Error":
+        found = import_module("datacat.errors").DatacatError
+    elif name in _ELSEWHERE:
+        found = getattr(import_module(_ELSEWHERE[name]), name)
+    else:
+        model, errors = import_module("datacat.model"), import_module("datacat.errors")
+        found = getattr(model if hasattr(model, name) else errors, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -134,7 +134,6 @@ class Dataset:
     created_at: datetime
     updated_at: datetime
     last_message: str = ""
-    in_use_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,36 +167,24 @@ class LogEntry:
     host: str
     action: str
     ref: str
-    path: str | None = None
     detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Similar:
-    """How close a folder is to a version: the share of its bytes that the version has too."""
-
-    ref: str
-    same_bytes_ratio: float
-    added: int
-    modified: int
-    removed: int
 
 
 @dataclass(frozen=True, slots=True)
 class AddResult:
     """What `add` did. `created` is False when this content was saved before as `version`.
 
-    `skipped` names what was left out (ignored names, sockets, devices); `kept` counts files of
-    the base version that a partial copy does not hold and that stay as they were.
-    `newest` is the newest version of `version`'s dataset when that is another one.
+    `skipped` says what was left out (ignored names, sockets, devices), `skipped_count` how much;
+    `kept` counts files of the base version that a partial copy does not hold and that stay as
+    they were. `newest` is the newest version of `version`'s dataset when that is another one.
     """
 
     version: Version
     created: bool
     dry_run: bool = False
     skipped: tuple[str, ...] = ()
+    skipped_count: int = 0
     warnings: tuple[str, ...] = ()
-    similar: tuple[Similar, ...] = ()
     kept: int = 0
     newest: str | None = None
     first: bool = False
@@ -233,11 +220,17 @@ class PullResult:
     warnings: tuple[str, ...] = ()
     replaced: int | None = None
     """Of the files that were written, those that took the place of an older one, when known."""
+    others: int = 0
+    """Files in the folder that are not of the version: they are left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusEntry:
-    """What a local folder is. `state` is unchanged, changed or untracked."""
+    """What a local folder is. `state` is unchanged, changed or untracked.
+
+    `newest` is the newest version of its dataset, by `newest_by`, when the store knows it; that
+    may be `ref` itself.
+    """
 
     path: str
     ref: str | None
@@ -249,7 +242,6 @@ class StatusEntry:
     linked: bool
     files: int = 0
     bytes: int = 0
-    similar: tuple[Similar, ...] = ()
     identical_to: str | None = None
     """For an untracked folder: the version with exactly this content."""
     missing: bool = False
@@ -272,30 +264,29 @@ class Diff:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyInUse:
-    """A registered working copy."""
+class Contents:
+    """The files of a version that have one suffix. `name` is the file's, when there is only one."""
 
-    user: str
-    host: str
-    path: str
-    ref: str
-    last_seen: datetime
+    suffix: str
+    files: int
+    bytes: int
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Everything `show` tells about a dataset or one version of it.
 
-    `version` is the one asked for, else the newest; `contents` are (suffix, files, bytes).
+    `version` is the one asked for, else the newest; `contents` are its kinds of files, those that
+    take most space first.
     """
 
     dataset: Dataset
     version: Version
     one_version: bool
     version_list: tuple[Version, ...]
-    contents: tuple[tuple[str, int, int], ...]
+    contents: tuple[Contents, ...]
     used_by: tuple[str, ...]
-    in_use: tuple[CopyInUse, ...] = ()
     readme: str | None = None
 
 

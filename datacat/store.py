@@ -3,11 +3,16 @@
 Each verb brings the local catalog up to date, makes its plan in SQL, and only then acts. The
 library prints nothing and reads no environment: who asks, and where the cache is, comes in a
 `Client`; progress goes to a listener.
+
+Long, since this one class is what a program sees, and each method says how it is called. The
+examples run in the tests: `store` is a store with the dataset `cmr`, saved from the folder `./cmr`
+with the files `labels.csv` and `sub-1/sax.bin`.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -42,10 +47,12 @@ from datacat.model import (
 from datacat.opened import Client, OpenedStore, Watch, assemble
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.sql import Workspace
+from datacat.text import printable
 from datacat.working_copy import marker
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.difference import Comparison, sides
 from datacat.working_copy.lookup import attach_manifest
+from datacat.working_copy.naming import Word, find_meaning
 from datacat.working_copy.request import SaveRequest
 from datacat.working_copy.save import save
 from datacat.working_copy.shown import describe
@@ -55,21 +62,33 @@ PathLike = str | os.PathLike[str]
 
 
 class Store:
-    """A team's shared place for datasets.
+    """A team's shared place for datasets, as `datacat.open_store` or `Store.create` gives it.
 
-    >>> import datacat
-    >>> store = datacat.open_store("/shared/datacat")        # doctest: +SKIP
-    >>> store.add("./cmr", message="first import").version   # doctest: +SKIP
+    A `Store` may be used from one thread at a time, and with `with`.
     """
 
-    def __init__(self, opened: OpenedStore, *, ignore: Sequence[str] = ()) -> None:
+    def __init__(
+        self, opened: OpenedStore, *, ignore: Sequence[str] = (), link: LinkMode | None = None
+    ) -> None:
         self._opened = opened
         self._ignore = tuple(ignore)
+        self._link = link
 
     @classmethod
-    def open(cls, url: str, *, client: Client, ignore: Sequence[str] = ()) -> Store:
-        """Open an existing store. Raises `NoStore` when there is none at `url`."""
-        return cls(assemble(open_backend(url), client=client), ignore=ignore)
+    def open(
+        cls,
+        url: str,
+        *,
+        client: Client,
+        ignore: Sequence[str] = (),
+        link: LinkMode | None = None,
+    ) -> Store:
+        """Open an existing store. Raises `NoStore` when there is none at `url`.
+
+        `ignore` are patterns of names that are never saved, besides the default ones; `link` is
+        how `pull` puts files in place, by default as the store says.
+        """
+        return cls(assemble(open_backend(url), client=client), ignore=ignore, link=link)
 
     @classmethod
     def on(cls, backend: Backend, *, client: Client, ignore: Sequence[str] = ()) -> Store:
@@ -152,7 +171,7 @@ class Store:
         tags: Sequence[str] = (),
         description: str | None = None,
         alias: str | None = None,
-        sources: Sequence[str] = (),
+        sources: Sequence[Word] = (),
         params: Mapping[str, Scalar] | None = None,
         metrics: Mapping[str, Scalar] | None = None,
         code: Code | None = None,
@@ -168,10 +187,20 @@ class Store:
 
         The name is, in this order: `name`, that of the working copy, that of the folder. Content
         that the team has already is not saved again (`created` is False) unless `new` (under a
-        name of its own) or `new_version` says so. See `SaveRequest` for the other options.
+        name of its own) or `new_version` says so. `sources` are references or pulled folders;
+        `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
+        saved a newer version, `dry_run` only looks.
 
         Raises `Failed` (unreadable or changing files), `InvalidInput` (names), `NotFound`
         (sources), `Conflict` (someone saved meanwhile), `StorageError`, `OutcomeUnknown`.
+
+        >>> result = store.add("cmr")
+        >>> result.created, result.version.ref
+        (False, 'cmr@v1')
+        >>> _ = Path("cmr/labels.csv").write_text("id,v\\n1,3\\n")
+        >>> result = store.add("cmr", message="fix a label", metrics={"dice": 0.91})
+        >>> result.created, result.version.ref, result.version.changes
+        (True, 'cmr@v2', Changes(added=0, modified=1, removed=0))
         """
         request = SaveRequest(
             path=Path(path),
@@ -208,18 +237,24 @@ class Store:
     ) -> PullResult:
         """Bring a version to a folder, by default one named like the dataset.
 
-        `patterns` (gitignore style) take a part of it. `link` is by default the store's own
-        setting. Local edits are never overwritten without `force`, which keeps them in
-        `.datacat/backup`.
+        `patterns` (gitignore style) take a part of it. `link` is by default what the store was
+        opened with, else the store's own setting. Local edits are never overwritten without
+        `force`, which keeps them in `.datacat/backup`.
 
         Raises `NotFound`, `Refused`, `Corrupt` (damaged files are named, the others arrive),
         `StorageFull`.
+
+        >>> result = store.pull("cmr@v1", patterns=["*.csv"], dest="labels")
+        >>> result.ref, result.files, result.total_files, result.checked
+        ('cmr@v1', 1, 2, True)
+        >>> Path(result.path, "labels.csv").read_text()
+        'id,v\\n1,2\\n'
         """
         request = PullRequest(
             ref=ref,
             patterns=tuple(patterns),
             dest=None if dest is None else Path(dest),
-            link=link or self.info.link,
+            link=link or self._link or self.info.link,
             verify=verify,
             force=force,
             dry_run=dry_run,
@@ -239,10 +274,13 @@ class Store:
         sort: str = "updated",
         descending: bool | None = None,
         limit: int | None = None,
-        trash: bool = False,
     ) -> Listing:
         """The datasets, newest change first. `query` is looked for, without case, in names,
-        descriptions, tags, owners, aliases and last messages."""
+        descriptions, tags, owners, aliases and last messages. `sort` is updated, name or size.
+
+        >>> [(d.name, d.latest, d.owner) for d in store.ls("first").datasets]
+        [('cmr', 'cmr@v1', 'alice')]
+        """
         refs.check_texts(query, owner, *tags)
         return self._query().datasets(
             query,
@@ -252,11 +290,14 @@ class Store:
             sort=sort,
             descending=descending,
             limit=limit,
-            trash=trash,
         )
 
     def files(self, ref: str) -> Iterator[FileInfo]:
-        """The files of a version, sorted by path."""
+        """The files of a version, sorted by path.
+
+        >>> [(file.path, file.bytes) for file in store.files("cmr")]
+        [('labels.csv', 9), ('sub-1/sax.bin', 4)]
+        """
         query = self._query()
         version = query.resolve(refs.parse(ref))
         with Workspace() as workspace:
@@ -273,7 +314,13 @@ class Store:
         return self._query().versions(refs.parse(name).name)
 
     def show(self, ref: str, *, versions: int | None = None, readme: bool = False) -> Shown:
-        """Everything about a dataset or one of its versions. `versions` limits the history."""
+        """Everything about a dataset or one of its versions. `versions` limits the history;
+        `readme` fetches the text of the README, if there is one.
+
+        >>> shown = store.show("cmr")
+        >>> shown.dataset.owner, shown.version.files, shown.contents[0].suffix
+        ('alice', 2, '.csv')
+        """
         parsed = refs.parse(ref)
         return describe(self._opened, self._query(), parsed, versions=versions, readme=readme)
 
@@ -285,7 +332,12 @@ class Store:
         listener: Listener = ignore,
         stop: StopSignal | None = None,
     ) -> list[StatusEntry]:
-        """What local folders are, and what changed in them. `hash_all` reads every file."""
+        """What local folders are, and what changed in them. `hash_all` reads every file.
+
+        >>> _ = Path("cmr/notes.txt").write_text("to do")
+        >>> [(entry.ref, entry.state, len(entry.changes)) for entry in store.status(["cmr"])]
+        [('cmr@v1', 'changed', 1)]
+        """
         return status(
             self._opened,
             [Path(path) for path in paths],
@@ -296,8 +348,8 @@ class Store:
 
     def diff(
         self,
-        a: str | None = None,
-        b: str | None = None,
+        a: Word | None = None,
+        b: Word | None = None,
         *,
         details: bool = True,
         listener: Listener = ignore,
@@ -305,7 +357,13 @@ class Store:
     ) -> Diff:
         """What differs between two versions, two folders, or one of each.
 
-        Without `b`: a folder's version with the folder, or a version with the newest one.
+        Without `b`: a folder's version with the folder, or a version with the newest one. A bare
+        word is a version if there is such a dataset; with a `/`, or as a `Path`, it is a folder.
+        `details` counts the rows and columns of changed tables.
+
+        >>> _ = Path("cmr/labels.csv").write_text("id,v\\n1,2\\n2,5\\n")
+        >>> [(change.path, change.detail) for change in store.diff("./cmr").changes]
+        [('labels.csv', 'rows 1 → 2, columns same')]
         """
         query = self._query()
         first, second = sides(self._opened, query, a, b)
@@ -342,7 +400,13 @@ class Store:
         since: datetime | None = None,
         limit: int | None = None,
     ) -> list[Version] | list[LogEntry]:
-        """The versions of a dataset, newest first; without a name, what the team did lately."""
+        """The versions of a dataset, newest first; without a name, what the team did lately.
+
+        >>> [(version.ref, version.message) for version in store.log("cmr")]
+        [('cmr@v1', 'first import')]
+        >>> [(entry.user, entry.action, entry.ref) for entry in store.log(limit=1)]
+        [('alice', 'saved', 'cmr@v1')]
+        """
         refs.check_texts(user)
         query = self._query()
         if name is None:
@@ -357,7 +421,7 @@ class Store:
 
     def verify(
         self,
-        targets: Sequence[str] = (),
+        targets: Sequence[Word] = (),
         *,
         sample: float | None = None,
         everything: bool = False,
@@ -367,17 +431,19 @@ class Store:
         """Read back versions or working copies and compare them with what was saved.
 
         Without a target: the working copy we are in, else everything. `sample` is a percentage of
-        the content to read. Raises `Corrupt` when the log or the index is damaged.
+        the content to read. A bare word is a version if there is such a dataset; with a `/`, or
+        as a `Path`, it is a folder. Raises `Corrupt` when the log or the index is damaged.
+
+        >>> [(result.target, result.ok, result.checked) for result in store.verify(["cmr@v1"])]
+        [('cmr@v1', True, 2)]
         """
         if sample is not None and not 0 < sample <= 100:
             raise InvalidInput(f"{sample} is not a percentage", kind="bad_sample")
         watch = _watch(listener, stop)
-        here = Path.cwd()
         if not targets and not everything:
-            if marker.has_marker(here):
-                targets = [os.curdir]
-            else:
-                everything = True
+            here = Path.cwd()
+            around = next((one for one in (here, *here.parents) if marker.has_marker(one)), None)
+            targets, everything = ([around], False) if around else ((), True)
         query = self._query()
         results = [self._verify_one(query, text, sample, watch) for text in targets]
         if everything:
@@ -394,14 +460,21 @@ class Store:
         return results
 
     def _verify_one(
-        self, query: CatalogQuery, text: str, sample: float | None, watch: Watch
+        self, query: CatalogQuery, word: Word, sample: float | None, watch: Watch
     ) -> VerifyResult:
-        if os.path.isdir(text) and marker.has_marker(Path(text)):
-            return verify_folder(self._opened, Path(text), ignore=self._ignore, watch=watch)
-        version = query.resolve(refs.parse(text))
-        return verify_versions(
-            self._opened, [version], target=version.ref, sample=sample, watch=watch
-        )
+        meant = find_meaning(query, word)
+        if isinstance(meant, Version):
+            return verify_versions(
+                self._opened, [meant], target=meant.ref, sample=sample, watch=watch
+            )
+        if not marker.has_marker(meant):
+            typed = os.fspath(word)
+            raise InvalidInput(
+                f"{printable(typed)} is not a working copy, so there is nothing to compare it with",
+                kind="nothing_to_compare",
+                commands=[f"datacat status {shlex.quote(typed)}"],
+            )
+        return verify_folder(self._opened, meant, ignore=self._ignore, watch=watch)
 
     def _query(self) -> CatalogQuery:
         return CatalogQuery(self._opened.catalog.sync(), store=self.url)

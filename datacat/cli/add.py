@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -62,12 +62,11 @@ class Request:
 @click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A result of the run.")
 @click.option("--params", "params_file", metavar="FILE", help="Parameters: JSON, TOML or YAML.")
 @click.option("--metrics", "metrics_file", metavar="FILE", help="Results: JSON, TOML or YAML.")
-@click.option("--new", is_flag=True, help="Save as a separate dataset, without asking.")
+@click.option("--new", is_flag=True, help="Save as a separate dataset, even if it is known.")
 @click.option("--new-version", is_flag=True, help="Make known content the newest version again.")
 @click.option(
     "--only-here", is_flag=True, help="Drop files of the version that this copy does not hold."
 )
-@click.option("--executor", type=click.Choice(["threads"]), help="What runs the work.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be saved; save nothing.")
 @click.option("-f", "--force", is_flag=True, help="Save although someone saved a newer version.")
 @click.pass_obj
@@ -88,7 +87,6 @@ def command(
     new: bool,
     new_version: bool,
     only_here: bool,
-    executor: str | None,
     dry_run: bool,
     force: bool,
 ) -> None:
@@ -99,7 +97,6 @@ def command(
         raise InvalidInput(
             f"{'--name' if name else '--alias'} fits one path, not {len(paths)}", kind="usage"
         )
-    run.extra_flags["executor"] = executor
     from_file = read_pairs("--params", params_file) if params_file else {}
     results_file = read_pairs("--metrics", metrics_file) if metrics_file else {}
     request = Request(
@@ -128,11 +125,6 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     from datacat.render import shapes
     from datacat.render.add import summary
 
-    if _may_ask_about(run, path, request):
-        chosen = _ask(run, path, request)
-        if chosen is None:
-            return {}
-        request = chosen
     result = _save(run, path, request)
     screen = run.screen
     for warning in result.warnings:
@@ -167,52 +159,3 @@ def _save(run: Invocation, path: str, request: Request) -> AddResult:
             listener=work.listener,
             stop=work.stop,
         )
-
-
-def _may_ask_about(run: Invocation, path: str, request: Request) -> bool:
-    """True when a near-duplicate is a question: a name is to be made, and someone is there.
-
-    Looking first costs reading the folder once more, so it is not done where the answer is known.
-    """
-    from datacat.refs import normalise_name
-
-    answered = request.name or request.new or request.new_version or request.dry_run
-    if answered or not run.can_ask or os.path.isdir(os.path.join(path, ".datacat")):
-        return False
-    try:
-        name = normalise_name(os.path.basename(os.path.abspath(path)))
-    except InvalidInput:
-        return False
-    known = {dataset.name for dataset in run.store.ls().datasets}
-    return bool(known) and name not in known
-
-
-def _ask(run: Invocation, path: str, request: Request) -> Request | None:
-    """The request with the person's answer in it; None for "do nothing".
-
-    The folder is read once for this; what was read is remembered, so that saving is fast.
-    """
-    from datacat.refs import parse
-    from datacat.render.add import near_duplicate
-    from datacat.render.status import change_lines
-
-    plan = _save(run, path, replace(request, dry_run=True))
-    if not (plan.created and plan.first and plan.similar):
-        return request
-    known = plan.similar[0].ref
-    with run.work() as work:
-        diff = run.store.diff(known, path, details=False, listener=work.listener, stop=work.stop)
-    run.screen.note(*near_duplicate(plan, diff, name=plan.version.name))
-    while True:
-        match run.ask("Choose [1]: ").lower():
-            case "" | "1":
-                return replace(request, name=parse(known).name)
-            case "2":
-                return replace(request, new=True)
-            case "3":
-                run.screen.note(*change_lines(diff.changes, limit=len(diff.changes)))
-            case "q":
-                run.screen.note("Nothing was saved.")
-                return None
-            case _:
-                run.screen.note("Type 1, 2, 3 or q.")

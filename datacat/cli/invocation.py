@@ -47,7 +47,6 @@ class Invocation:
     def __init__(self) -> None:
         self.given = Globals()
         self.interrupts = Interrupts()
-        self.extra_flags: dict[str, object] = {}
         self._store: Store | None = None
 
     @cached_property
@@ -69,7 +68,6 @@ class Invocation:
             "colour": given.color,
             "prompts": False if given.no_input else None,
             "debug": True if given.debug else None,
-            **self.extra_flags,
         }
         settings = gather(self.surroundings, flags=flags, files=not given.no_config)
         if not given.quiet:
@@ -97,12 +95,12 @@ class Invocation:
     def store(self) -> Store:
         """The store, opened at the first use."""
         if self._store is None:
-            from datacat.cli.session import open_store
             from datacat.config import PERSONAL_NOTICE
+            from datacat.front import open_with
 
             if self.settings.personal and not self.given.quiet:
                 sys.stderr.write(PERSONAL_NOTICE + "\n")
-            self._store = open_store(self.settings)
+            self._store = open_with(self.settings)
         return self._store
 
     def close(self) -> None:

@@ -42,7 +42,6 @@ def command(
     limit: int | None,
 ) -> None:
     from datacat.cli.arguments import parse_since
-    from datacat.model import LogEntry, Version
     from datacat.render import shapes
     from datacat.render.log import print_feed, print_versions
 
@@ -51,16 +50,14 @@ def command(
     screen = run.screen
     moment = parse_since(since, now=screen.now)
     if name is None:
-        lately = run.store.log(user=user, since=moment, limit=limit or FEED_LINES)
-        entries = [entry for entry in lately if isinstance(entry, LogEntry)]
+        entries = run.store.log(user=user, since=moment, limit=limit or FEED_LINES)
         if screen.json:
             screen.document([shapes.log_entry(entry) for entry in entries])
         else:
             print_feed(screen, entries)
         found = len(entries)
     else:
-        history = run.store.log(name, user=user, since=moment, limit=limit)
-        versions = [version for version in history if isinstance(version, Version)]
+        versions = run.store.log(name, user=user, since=moment, limit=limit)
         if screen.json:
             screen.document([shapes.version(version) for version in versions])
         else:

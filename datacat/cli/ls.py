@@ -25,11 +25,10 @@ EXAMPLES = (
 @click.option("--since", metavar="AGE", help="Only what changed since 7d, 12h or 2026-11-01.")
 @click.option("--files", is_flag=True, help="List the files of a version.")
 @click.option(
-    "--sort", metavar="KEY", help="name, updated, size or used; :asc or :desc. Default: updated."
+    "--sort", metavar="KEY", help="name, updated or size; :asc or :desc. Default: updated."
 )
-@click.option("--wide", is_flag=True, help="More columns: files, users, tags, aliases.")
+@click.option("--wide", is_flag=True, help="More columns: files, tags, aliases.")
 @click.option("--tree", is_flag=True, help="Show the versions below each name.")
-@click.option("--trash", is_flag=True, help="What is in the trash.")
 @click.option("--limit", type=Count(), metavar="N", help="At most N lines.")
 @click.pass_obj
 def command(
@@ -44,7 +43,6 @@ def command(
     sort: str | None,
     wide: bool,
     tree: bool,
-    trash: bool,
     limit: int | None,
 ) -> None:
     from datacat.cli.arguments import parse_since, parse_sort
@@ -67,7 +65,6 @@ def command(
         sort=key,
         descending=descending,
         limit=limit,
-        trash=trash,
     )
     versions = {d.name: run.store.versions(d.name) for d in listing.datasets} if tree else {}
     if screen.json:
@@ -89,7 +86,7 @@ def command(
         print_tree(screen, listing.datasets, versions)
     else:
         print_datasets(screen, listing.datasets, wide=wide)
-    filtered = bool(query or mine or owner or tags or since or trash or limit)
+    filtered = bool(query or mine or owner or tags or since or limit)
     screen.answers.flush()
     screen.note(totals(listing, place=run.store.url, query=query, filtered=filtered))
 

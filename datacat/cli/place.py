@@ -8,9 +8,9 @@ import re
 from itertools import islice
 from urllib.parse import unquote
 
-from datacat.cli.session import is_store
 from datacat.config.keys import is_url
 from datacat.errors import Failed, Refused
+from datacat.front import is_store
 
 ENTRIES_MAX = 5_000
 """How many names of a folder are looked at for one that was probably meant."""

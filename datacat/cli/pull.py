@@ -59,15 +59,13 @@ def command(
     from datacat.render import shapes
     from datacat.render.pull import summary
 
-    run.extra_flags["link"] = link
-    mode = run.settings.link
     store = run.store
     with run.work() as work:
         result = store.pull(
             ref,
             patterns=patterns,
             dest=dest,
-            link=LinkMode(mode) if mode else None,
+            link=LinkMode(link) if link else None,
             verify=verify,
             force=force,
             dry_run=dry_run,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datacat.config.gather import read_toml
-from datacat.config.keys import Key, Shape, Value, known_key, parse, refuse_secret
+from datacat.config.keys import Key, Value, known_key, parse
 from datacat.errors import Failed, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -19,44 +19,24 @@ if TYPE_CHECKING:
 def set_value(path: Path, name: str, text: str) -> Value:
     """Set `name` to what `text` stands for in the user's file at `path`, which may not exist yet.
 
-    `store_options.endpoint` sets one option of the table. Returns the value that was written.
-    Raises `InvalidInput` for an unknown key, a bad value, or a key that no user can set.
+    Returns the value that was written. Raises `InvalidInput` for an unknown key, a bad value, or
+    a key that no user can set.
     """
-    head, dot, option = name.partition(".")
-    key = _settable(head)
-    if (key.shape is Shape.TABLE) != bool(dot and option):
-        raise InvalidInput(
-            f"'{name}' cannot be set to one text",
-            kind="bad_setting",
-            commands=["datacat config set store_options.endpoint URL"]
-            if key.shape is Shape.TABLE
-            else [f"datacat config set {key.name} VALUE"],
-        )
-    if dot:
-        refuse_secret(option)
-    value = text if dot else parse(key, text, source="the command")
+    key = _settable(name)
+    value = parse(key, text, source="the command")
     document = _open(path)
-    if dot:
-        import tomlkit
-
-        table = document.setdefault(key.name, tomlkit.table())
-        table[option] = text
-    else:
-        document[key.name] = list(value) if isinstance(value, tuple) else value
+    document[key.name] = list(value) if isinstance(value, tuple) else value
     _save(path, document)
     return value
 
 
 def unset_value(path: Path, name: str) -> None:
     """Remove `name` from the user's file. Raises `NotFound` when it is not set there."""
-    head, dot, option = name.partition(".")
-    key = known_key(head)
+    key = known_key(name)
     document = _open(path)
-    place = document.get(key.name, {}) if dot else document
-    entry = option if dot else key.name
-    if entry not in place:
-        raise NotFound(f"'{name}' is not set in {path}", kind="setting_not_set")
-    del place[entry]
+    if key.name not in document:
+        raise NotFound(f"'{key.name}' is not set in {path}", kind="setting_not_set")
+    del document[key.name]
     _save(path, document)
 
 

@@ -11,7 +11,6 @@ from datacat.config.keys import (
     DEFAULT_IGNORE,
     KEYS,
     Key,
-    Scalar,
     Shape,
     Value,
     closest_key,
@@ -24,8 +23,6 @@ from datacat.errors import Failed, InvalidInput
 PROJECT_FILE = "datacat.toml"
 PYPROJECT_FILE = "pyproject.toml"
 DEFAULT = "default"
-DEFAULT_SIMILAR = 0.8
-DEFAULT_TRASH_DAYS = 30
 DEFAULT_JOBS_MAX = 8
 """More threads than this seldom help one disk."""
 
@@ -62,16 +59,11 @@ class Settings:
     link: str | None
     jobs: int
     ignore: tuple[str, ...]
-    similar: float
-    trash_days: int
-    activity: bool
-    executor: str
     cache_dir: str
     format: str
     colour: str
     prompts: bool
     debug: bool
-    store_options: Mapping[str, Scalar] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -128,26 +120,27 @@ def _cores() -> int:
 
 
 def gather(
-    around: Surroundings, *, flags: Mapping[str, object] | None = None, files: bool = True
+    around: Surroundings,
+    *,
+    flags: Mapping[str, object] | None = None,
+    files: bool = True,
+    caller: str | None = None,
 ) -> Settings:
     """The settings in force. `flags` holds what was given on the command line, by key.
 
-    `files=False` ignores every file (`--no-config`). Raises `InvalidInput` for a bad value, naming
-    the key and the file or variable; unknown keys only warn.
+    `files=False` ignores every file (`--no-config`); `caller` is what `flags` come from when it is
+    not a command line. Raises `InvalidInput` for a bad value, naming the key and the flag, file or
+    variable; unknown keys only warn.
     """
-    gathered = _Gathered(around, flags or {})
+    gathered = _Gathered(around, flags or {}, caller)
     if files:
         gathered.read_files()
     values = {name: gathered.find(key) for name, key in KEYS.items()}
     store = values.pop("store")
     merged = {
+        **{name: key.default for name, key in KEYS.items()},
         "jobs": min(DEFAULT_JOBS_MAX, max(1, around.cores)),
-        "similar": DEFAULT_SIMILAR,
-        "trash_days": DEFAULT_TRASH_DAYS,
-        "activity": True,
-        "executor": "threads",
         "cache_dir": str(around.cache_dir),
-        "store_options": {},
         **{name: value for name, value in values.items() if value is not None},
     }
     return Settings(
@@ -162,9 +155,12 @@ def gather(
 class _Gathered:
     """The layers of one gathering, and what was learnt on the way."""
 
-    def __init__(self, around: Surroundings, flags: Mapping[str, object]) -> None:
+    def __init__(
+        self, around: Surroundings, flags: Mapping[str, object], caller: str | None
+    ) -> None:
         self.around = around
         self.flags = flags
+        self.caller = caller
         self.layers: list[tuple[Path, Mapping[str, object]]] = []
         self.sources: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -212,8 +208,9 @@ class _Gathered:
         self._note(key, DEFAULT)
         if raw is None:
             return None
-        self._note(key, key.flag or "argument")
-        return self._placed(key, parse(key, raw, source=key.flag), self.around.folder)
+        source = self.caller or key.flag
+        self._note(key, source)
+        return self._placed(key, parse(key, raw, source=source), self.around.folder)
 
     def _from_environment(self, key: Key, *, only: str | None = None) -> Value:
         for variable in (only,) if only else key.environment:
@@ -272,7 +269,7 @@ class _Gathered:
             if applies:
                 self._note(key, variable)
                 return value
-        return "auto"
+        return None
 
     def _prompts(self, key: Key) -> Value:
         self._note(key, DEFAULT)
@@ -284,7 +281,7 @@ class _Gathered:
             if is_truthy(self.around.environment.get(variable)):
                 self._note(key, variable)
                 return False
-        return True
+        return None
 
     def _debug(self, key: Key) -> Value:
         found = self._from_flag(key)
@@ -296,7 +293,7 @@ class _Gathered:
     def _format(self, key: Key) -> Value:
         chosen = self.flags.get("format")
         self._note(key, key.flag if chosen else DEFAULT)
-        return "json" if chosen else "auto"
+        return "json" if chosen else None
 
 
 def _first(*ways: Callable[[Key], Value]) -> Callable[[Key], Value]:

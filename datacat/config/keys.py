@@ -10,8 +10,7 @@ from enum import Enum
 
 from datacat.errors import InvalidInput
 
-Scalar = str | int | float | bool | None
-Value = Scalar | tuple[str, ...] | Mapping[str, Scalar]
+Value = str | int | bool | tuple[str, ...] | None
 
 DEFAULT_IGNORE = (
     ".DS_Store",
@@ -23,13 +22,11 @@ DEFAULT_IGNORE = (
 )
 
 LINK_MODES = ("auto", "reflink", "copy", "hardlink", "symlink")
-EXECUTORS = ("threads",)
 USER_LENGTH_MAX = 64
 JOBS_MAX = 256
 """More threads than this only cost memory; a larger number is a typing error."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SECRET = re.compile(r"secret|password|passwd|token|credential|(^|_)key($|_)", re.IGNORECASE)
 
 
 class Shape(Enum):
@@ -39,10 +36,8 @@ class Shape(Enum):
     PLACE = "a folder or a URL"
     CHOICE = "one of the known words"
     COUNT = "a whole number from 1"
-    RATIO = "a number from 0 to 1"
     YES_NO = "true or false"
     PATTERNS = "a list of patterns"
-    TABLE = "a table of options"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,7 @@ class Key:
     """One setting: where it may be given, and what it means. `flag` is empty when there is none.
 
     `project` and `user` say whether a project file and the user's or the site's file may hold it.
+    `default` is None when it depends on the surroundings.
     """
 
     name: str
@@ -60,6 +56,7 @@ class Key:
     project: bool = False
     user: bool = False
     choices: tuple[str, ...] = ()
+    default: Value = None
 
 
 _ALL = (
@@ -69,13 +66,6 @@ _ALL = (
         "the store to use",
         flag="--store",
         environment=("DATACAT_STORE",),
-        project=True,
-        user=True,
-    ),
-    Key(
-        "store_options",
-        Shape.TABLE,
-        "options of the storage behind a URL; never secrets",
         project=True,
         user=True,
     ),
@@ -110,31 +100,7 @@ _ALL = (
         "names that add leaves out, added to the default ones",
         project=True,
         user=True,
-    ),
-    Key(
-        "similar",
-        Shape.RATIO,
-        "share of equal bytes from which add calls a folder nearly the same",
-        project=True,
-        user=True,
-    ),
-    Key("trash_days", Shape.COUNT, "days before trashed data may be freed; the store's own"),
-    Key(
-        "activity",
-        Shape.YES_NO,
-        "tell the team the host and path of your pulls",
-        environment=("DATACAT_ACTIVITY",),
-        project=True,
-        user=True,
-    ),
-    Key(
-        "executor",
-        Shape.CHOICE,
-        "what runs the work",
-        flag="--executor",
-        environment=("DATACAT_EXECUTOR",),
-        user=True,
-        choices=EXECUTORS,
+        default=DEFAULT_IGNORE,
     ),
     Key(
         "cache_dir",
@@ -143,7 +109,7 @@ _ALL = (
         environment=("DATACAT_CACHE_DIR",),
         user=True,
     ),
-    Key("format", Shape.CHOICE, "how answers are printed", flag="--json"),
+    Key("format", Shape.CHOICE, "how answers are printed", flag="--json", default="auto"),
     Key(
         "colour",
         Shape.CHOICE,
@@ -151,6 +117,7 @@ _ALL = (
         flag="--color",
         environment=("NO_COLOR", "FORCE_COLOR", "TERM"),
         choices=("auto", "always", "never"),
+        default="auto",
     ),
     Key(
         "prompts",
@@ -158,6 +125,7 @@ _ALL = (
         "whether questions may be asked on a terminal",
         flag="--no-input",
         environment=("DATACAT_NO_INPUT", "JPY_PARENT_PID", "CI"),
+        default=True,
     ),
     Key(
         "debug",
@@ -165,6 +133,7 @@ _ALL = (
         "show tracebacks",
         flag="--debug",
         environment=("DATACAT_DEBUG",),
+        default=False,
     ),
 )
 
@@ -221,10 +190,8 @@ def _parsed(key: Key, raw: object) -> Value | None:
         Shape.PLACE: lambda: _text(key, raw),
         Shape.CHOICE: lambda: raw if isinstance(raw, str) and raw in key.choices else None,
         Shape.COUNT: lambda: _count(raw),
-        Shape.RATIO: lambda: _ratio(raw),
         Shape.YES_NO: lambda: raw if isinstance(raw, bool) else _yes_no(raw),
         Shape.PATTERNS: lambda: _patterns(raw),
-        Shape.TABLE: lambda: _options(raw),
     }
     return parsers[key.shape]()
 
@@ -233,11 +200,6 @@ def _count(raw: object) -> int | None:
     number = _number(raw)
     is_count = number is not None and number == int(number) and 1 <= number <= JOBS_MAX
     return int(number) if number is not None and is_count else None
-
-
-def _ratio(raw: object) -> float | None:
-    ratio = _number(raw)
-    return ratio if ratio is not None and 0 <= ratio <= 1 else None
 
 
 def _patterns(raw: object) -> tuple[str, ...] | None:
@@ -270,26 +232,6 @@ def _yes_no(raw: object) -> bool | None:
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}
     return words.get(raw.lower()) if isinstance(raw, str) else None
-
-
-def _options(raw: object) -> Mapping[str, Scalar] | None:
-    if not isinstance(raw, Mapping):
-        return None
-    for name, value in raw.items():
-        if not isinstance(value, (str, int, float, bool)):
-            return None
-        refuse_secret(str(name))
-    return {str(name): value for name, value in raw.items()}
-
-
-def refuse_secret(option: str) -> None:
-    """Raises `InvalidInput` when `option` is the name of a secret: those never go into a file."""
-    if _SECRET.search(option):
-        raise InvalidInput(
-            f"'store_options.{option}' looks like a secret; settings never hold secrets",
-            kind="secret_in_settings",
-            hint="Use the storage's own way, for example AWS_PROFILE.",
-        )
 
 
 def is_truthy(text: str | None) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from datacat.model import AddResult, ChangeKind, Code, Diff, Scalar, Version
+from datacat.model import AddResult, Code, Scalar, Version
 from datacat.refs import parse
 from datacat.render.terminal import Screen
 from datacat.text import count_of, human_age, human_bytes, printable, without_version_words
 
 SKIPPED_SHOWN = 5
-EXAMPLES_SHOWN = 2
-_COUNT = re.compile(r" \(([\d,]+)\)$")
 LOWER_IS_BETTER = ("loss", "error", "err", "mae", "mse", "rmse", "wer", "perplexity", "hd95")
 """Metrics with such a word in their name improve downwards; all others upwards."""
 
@@ -29,7 +26,7 @@ def summary(
     if result.kept:
         yield _kept(result)
     if result.skipped:
-        yield f"  skipped {skipped_total(result):,}: {_skipped(result.skipped, screen.verbose > 0)}"
+        yield f"  skipped {result.skipped_count:,}: {_skipped(result.skipped, screen.verbose > 0)}"
     if version.sources or version.code:
         yield "  " + "      ".join(_origins(version))
     yield from _metrics(version, earlier)
@@ -67,12 +64,6 @@ def _kept(result: AddResult) -> str:
         f"  You pulled {pulled:,} of {count_of(pulled + result.kept, 'file')};"
         f" the other {result.kept:,} stay as they are in {where}."
     )
-
-
-def skipped_total(result: AddResult) -> int:
-    """How many things were left out: a name may say in brackets how often it was met."""
-    counts = (_COUNT.search(name) for name in result.skipped)
-    return sum(int(match[1].replace(",", "")) if match else 1 for match in counts)
 
 
 def _skipped(names: Sequence[str], everything: bool) -> str:
@@ -152,42 +143,6 @@ def _nothing_new(result: AddResult, *, screen: Screen, path: str) -> Iterator[st
         )
         again = f"datacat add {screen.typed(path)} --name {version.name} --new-version"
         yield f"  Make it the newest anyway:  {again}"
-
-
-def near_duplicate(result: AddResult, diff: Diff, *, name: str) -> Iterator[str]:
-    """The question about a folder that is nearly a known version, up to its choices.
-
-    `diff` is from that version to the folder; `name` is the new dataset's name otherwise.
-    """
-    similar = result.similar[0]
-    total = result.version
-    same_files = total.files - diff.added - diff.modified - diff.renamed
-    same_bytes = round(total.bytes * similar.same_bytes_ratio)
-    yield (
-        f"This is {percent(similar.same_bytes_ratio)} the same as {similar.ref}"
-        f" ({max(0, same_files):,} of {count_of(total.files, 'file')},"
-        f" {human_bytes(same_bytes)} of {human_bytes(total.bytes)})."
-    )
-    for mark, count, kind, words in (
-        ("+", diff.added, ChangeKind.ADDED, ("file only here", "files only here")),
-        ("~", diff.modified, ChangeKind.MODIFIED, ("file differs", "files differ")),
-        ("-", diff.removed, ChangeKind.REMOVED, (f"file only in {similar.ref}",) * 2),
-    ):
-        noun = words[0] if count == 1 else words[1].replace("file only in", "files only in")
-        paths = [c.path for c in diff.changes if c.change is kind][:EXAMPLES_SHOWN]
-        examples = printable(", ".join(paths)) + (", …" if count > len(paths) else "")
-        yield f"  {mark} {f'{count:,} {noun}':<22} {examples if paths else ''}".rstrip()
-    yield ""
-    base = parse(similar.ref)
-    yield f"  1  save as the next version of {base.name}"
-    yield f"  2  save as a separate dataset  ({name}@v1)"
-    yield "  3  list all differences"
-    yield "  q  do nothing"
-
-
-def percent(ratio: float) -> str:
-    """`98%`; never 100% for what is not the same."""
-    return f"{min(99, int(ratio * 100))}%" if ratio < 1 else "100%"
 
 
 def pairs_text(values: Mapping[str, Scalar]) -> str:

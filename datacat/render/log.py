@@ -47,16 +47,9 @@ def print_feed(screen: Screen, entries: Sequence[LogEntry]) -> None:
         Column("", lambda row: row.entry.user),
         Column("", lambda row: row.entry.action),
         Column("", lambda row: row.entry.ref),
-        Column("", lambda row: _what(row.entry), flexible=True, spare=2),
+        Column("", lambda row: row.entry.detail or "", flexible=True, spare=2),
     ]
     screen.answers_of(draw(columns, rows, screen=screen, header=False))
-
-
-def _what(entry: LogEntry) -> str:
-    """The message, or where a copy was made."""
-    if entry.path:
-        return f"{entry.host}:{entry.path}"
-    return entry.detail or ""
 
 
 def day_name(then: datetime, now: datetime) -> str:
@@ -73,6 +66,5 @@ def _plain_columns() -> list[Column[LogEntry]]:
         Column("HOST", lambda e: e.host),
         Column("ACTION", lambda e: e.action),
         Column("REF", lambda e: e.ref),
-        Column("PATH", lambda e: e.path or ""),
         Column("DETAIL", lambda e: e.detail or ""),
     ]

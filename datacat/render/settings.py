@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from datacat.config import KEYS, Settings
@@ -29,8 +28,6 @@ def document(line: Line) -> dict[str, object]:
     value = line.value
     if isinstance(value, tuple):
         value = list(value)
-    elif isinstance(value, Mapping):
-        value = dict(value)
     return {"key": line.key, "value": value, "from": line.source}
 
 
@@ -40,8 +37,6 @@ def value_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return " ".join(str(item) for item in value)
-    if isinstance(value, Mapping):
-        return " ".join(f"{key}={item}" for key, item in value.items())
     return str(value)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 
 from datacat.model import (
     AddResult,
     Change,
     Code,
-    CopyInUse,
+    Contents,
     Damage,
     Dataset,
     Diff,
@@ -20,19 +19,13 @@ from datacat.model import (
     PullResult,
     Scalar,
     Shown,
-    Similar,
     StatusEntry,
     VerifyResult,
     Version,
 )
-from datacat.render.add import skipped_total
 from datacat.text import rfc3339
 
 Document = dict[str, object]
-
-
-def _moment(when: datetime | None) -> str | None:
-    return None if when is None else rfc3339(when)
 
 
 def _scalars(values: Mapping[str, Scalar]) -> Document:
@@ -72,7 +65,6 @@ def version(of: Version) -> Document:
         "params": _scalars(of.params),
         "metrics": _scalars(of.metrics),
         "code": _code(of.code),
-        "trashed_at": _moment(of.trashed_at),
     }
 
 
@@ -89,7 +81,6 @@ def dataset(of: Dataset) -> Document:
         "bytes": of.bytes,
         "created_at": rfc3339(of.created_at),
         "updated_at": rfc3339(of.updated_at),
-        "in_use_by": list(of.in_use_by),
     }
 
 
@@ -104,23 +95,12 @@ def change(of: Change) -> Document:
     }
 
 
-def similar(of: Similar) -> Document:
-    return {
-        "ref": of.ref,
-        "same_bytes_ratio": of.same_bytes_ratio,
-        "added": of.added,
-        "modified": of.modified,
-        "removed": of.removed,
-    }
-
-
 def added(of: AddResult) -> Document:
     return {
         **version(of.version),
         "created": of.created,
         "dry_run": of.dry_run,
-        "similar": [similar(s) for s in of.similar],
-        "skipped": skipped_total(of),
+        "skipped": of.skipped_count,
         "skipped_paths": list(of.skipped),
         "kept": of.kept,
         "newest": of.newest,
@@ -141,6 +121,8 @@ def pulled(of: PullResult) -> Document:
         "copied_bytes": of.copied_bytes,
         "partial": of.partial,
         "previous": of.previous,
+        "adopted": of.adopted,
+        "others": of.others,
         "checked": of.checked,
         "backup": of.backup,
         "dry_run": of.dry_run,
@@ -152,14 +134,8 @@ def file(of: FileInfo) -> Document:
     return {"path": of.path, "bytes": of.bytes, "hash": of.hash or None, "kind": of.kind.value}
 
 
-def in_use(of: CopyInUse) -> Document:
-    return {
-        "user": of.user,
-        "host": of.host,
-        "path": of.path,
-        "ref": of.ref,
-        "last_seen": rfc3339(of.last_seen),
-    }
+def contents(of: Contents) -> Document:
+    return {"suffix": of.suffix, "files": of.files, "bytes": of.bytes, "name": of.name}
 
 
 def shown(of: Shown) -> Document:
@@ -167,9 +143,8 @@ def shown(of: Shown) -> Document:
         **dataset(of.dataset),
         "version_list": [version(v) for v in of.version_list],
         "version": version(of.version),
-        "contents": [{"suffix": s, "files": n, "bytes": b} for s, n, b in of.contents],
+        "contents": [contents(kind) for kind in of.contents],
         "used_by": list(of.used_by),
-        "in_use": [in_use(copy) for copy in of.in_use],
         "readme": of.readme,
     }
 
@@ -186,7 +161,6 @@ def status(of: StatusEntry) -> Document:
         "linked": of.linked,
         "files": of.files,
         "bytes": of.bytes,
-        "similar": [similar(s) for s in of.similar],
         "identical_to": of.identical_to,
         "missing": of.missing,
     }
@@ -213,7 +187,6 @@ def log_entry(of: LogEntry) -> Document:
         "host": of.host,
         "action": of.action,
         "ref": of.ref,
-        "path": of.path,
         "detail": of.detail,
     }
 

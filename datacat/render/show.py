@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from datacat.model import Shown
 from datacat.render.add import code_text, pairs_text, scalar_text
 from datacat.render.listing import short_version
-from datacat.render.table import Column, draw
+from datacat.render.table import draw
 from datacat.render.terminal import Screen
 from datacat.render.versions import version_columns
 from datacat.text import count_of, human_age, human_bytes, printable, rfc3339
@@ -32,8 +31,6 @@ def _page(screen: Screen, shown: Shown) -> Iterator[str]:
     yield f"{screen.strong(name)}    {printable(dataset.description)}".rstrip()
     for label, text in _facts(screen, shown):
         yield f"  {label:<{LABEL_CELLS}} {text}"
-    if shown.in_use:
-        yield from _in_use(screen, shown)
     if shown.version_list:
         yield ""
         yield from draw(
@@ -75,41 +72,19 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
         first = ", ".join(shown.used_by[:USED_BY_SHOWN])
         rest = len(shown.used_by) - USED_BY_SHOWN
         yield "used by", printable(first) + (f" and {rest} more" if rest > 0 else "")
-    if version.trashed_at:
-        by = f" by {printable(version.trashed_by)}" if version.trashed_by else ""
-        yield "trash", f"moved there{by}, {human_age(version.trashed_at, screen.now)}"
 
 
 def _contents(shown: Shown) -> str:
     """`4,823 .nii.gz 18.5 GB · 12 .csv 96.4 MB · README.md`."""
-    parts = []
-    for suffix, files, size in shown.contents[:CONTENTS_SHOWN]:
-        if files == 1 and not suffix.startswith(".") and suffix:
-            parts.append(printable(suffix))
-        else:
-            name = printable(suffix) if suffix else "without suffix"
-            parts.append(f"{files:,} {name} {human_bytes(size)}")
-    rest = sum(files for _, files, _ in shown.contents[CONTENTS_SHOWN:])
-    return " · ".join(parts) + (f" · {rest:,} more" if rest else "")
-
-
-def _in_use(screen: Screen, shown: Shown) -> Iterator[str]:
-    columns: list[Column[int]] = [
-        Column("", lambda i: shown.in_use[i].user),
-        Column("", lambda i: short_version(shown.in_use[i].ref)),
-        Column("", lambda i: f"{shown.in_use[i].host}:{shown.in_use[i].path}", flexible=True),
-        Column("", lambda i: _day(shown.in_use[i].last_seen, screen.now)),
+    kinds = shown.contents[:CONTENTS_SHOWN]
+    parts = [
+        printable(kind.name)
+        if kind.name
+        else f"{kind.files:,} {printable(kind.suffix)} {human_bytes(kind.bytes)}"
+        for kind in kinds
     ]
-    indent = " " * (LABEL_CELLS + 3)
-    rows = range(len(shown.in_use))
-    lines = draw(columns, list(rows), screen=screen, header=False, indent=indent)
-    for number, line in enumerate(lines):
-        yield f"  {'in use':<{LABEL_CELLS}} {line[len(indent) :]}" if number == 0 else line
-
-
-def _day(then: datetime, now: datetime) -> str:
-    same_day = then.astimezone().date() == now.astimezone().date()
-    return "today" if same_day else human_age(then, now)
+    rest = shown.version.files - sum(kind.files for kind in kinds)
+    return " · ".join(parts) + (f" · {rest:,} more" if rest else "")
 
 
 def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
@@ -140,5 +115,3 @@ def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "code.repo", version.code.repo
         yield "code.commit", version.code.commit
         yield "code.dirty", scalar_text(version.code.dirty)
-    for copy in shown.in_use:
-        yield "in_use", f"{copy.user} {copy.ref} {copy.host}:{copy.path}"

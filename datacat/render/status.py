@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from datacat.model import Change, ChangeKind, StatusEntry
-from datacat.render.add import percent
+from datacat.refs import parse
 from datacat.render.listing import short_version
 from datacat.render.table import Column, print_table
 from datacat.render.terminal import Screen
@@ -55,7 +55,7 @@ def _block(screen: Screen, entry: StatusEntry, width: int) -> Iterator[str]:
     where = printable(screen.place(entry.path))
     gap = " " * (width - cell_width(where))
     line = f"{where}{gap}   {entry.ref}, {_state(entry)}"
-    if entry.newest and entry.newest != entry.ref:
+    if entry.newest and _is_newer(entry.newest, entry.ref):
         by = f", by {printable(entry.newest_by)}" if entry.newest_by else ""
         line += f"   ({short_version(entry.newest)} is available{by})"
     yield line
@@ -66,6 +66,10 @@ def _block(screen: Screen, entry: StatusEntry, width: int) -> Iterator[str]:
     yield from (f"    {line}" for line in change_lines(entry.changes, limit=CHANGES_SHOWN))
     place = screen.typed(entry.path)
     yield f"  Save:  datacat add {place}       Details:  datacat diff {place}"
+
+
+def _is_newer(newest: str, ref: str) -> bool:
+    return (parse(newest).number or 0) > (parse(ref).number or 0)
 
 
 def _state(entry: StatusEntry) -> str:
@@ -95,13 +99,6 @@ def _untracked(screen: Screen, entry: StatusEntry) -> Iterator[str]:
     if entry.identical_to:
         yield f"  exactly {entry.identical_to}"
         yield f"  Track it:  datacat pull {entry.identical_to} -d {quoted}"
-    elif entry.similar:
-        for similar in entry.similar:
-            yield (
-                f"  {percent(similar.same_bytes_ratio)} the same as {similar.ref}:"
-                f" {count_of(similar.added, 'file')} only here, {similar.modified:,} differ"
-            )
-        yield f"  See:  datacat diff {entry.similar[0].ref} {quoted}"
     else:
-        yield "  like nothing in the store"
+        yield "  no version in the store is exactly this"
         yield f"  Save:  datacat add {quoted}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datacat.model import Code, Scalar
+from datacat.working_copy.naming import Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class SaveRequest:
     tags: tuple[str, ...] = ()
     description: str | None = None
     alias: str | None = None
-    sources: tuple[str, ...] = ()
+    sources: tuple[Word, ...] = ()
     params: Mapping[str, Scalar] = field(default_factory=dict)
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
     code: Code | None = None
@@ -34,4 +35,3 @@ class SaveRequest:
     force: bool = False
     dry_run: bool = False
     ignore: tuple[str, ...] = ()
-    whole: bool = False

@@ -87,7 +87,7 @@ class _Save:
         target = find_target(
             self._query, root=scanned.root, name=request.name, marked=scanned.marker
         )
-        sources = find_sources(self._query, request.sources)
+        sources = find_sources(self._store, self._query, request.sources)
         kept = self._keep_unpulled(scanned, target)
         self._refuse_nothing(scanned)
         attach_index(self._store, self._workspace, self._query, needed=None)
@@ -98,6 +98,7 @@ class _Save:
         return replace(
             result,
             skipped=_skipped(scanned),
+            skipped_count=_skipped_count(scanned),
             warnings=_warnings(scanned),
             kept=kept,
             first=target.first and result.created,
@@ -300,6 +301,12 @@ def _skipped(scanned: Scanned) -> tuple[str, ...]:
     ]
     special = [f"{path} (not a file)" for path in report.special.first]
     return (*ignored, *special, *(f"{path} (the store)" for path in report.stores))
+
+
+def _skipped_count(scanned: Scanned) -> int:
+    report = scanned.report
+    ignored = sum(entry.count for entry in report.ignored)
+    return ignored + report.special.count + len(report.stores)
 
 
 def _warnings(scanned: Scanned) -> tuple[str, ...]:

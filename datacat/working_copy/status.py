@@ -69,13 +69,12 @@ def _of_copy(
         compare_folder(workspace, scanned, "listed", store=store, watch=watch)
         keep_digests(workspace, scanned, algorithm=store.algorithm)
         changes = diff.changes(workspace)
-    overtaken = newest is not None and version is not None and newest.number > version.number
     return StatusEntry(
         path=str(root),
         ref=version.ref if version else marked.ref,
         state="changed" if changes else "unchanged",
-        newest=newest.ref if newest and overtaken else None,
-        newest_by=newest.author if newest and overtaken else None,
+        newest=newest.ref if newest else None,
+        newest_by=newest.author if newest else None,
         changes=changes,
         partial=marked.partial,
         linked=marked.link in (LinkMode.SYMLINK, LinkMode.HARDLINK),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +12,11 @@ from datacat import refs
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import InvalidInput
 from datacat.model import Version
-from datacat.working_copy import marker
+from datacat.opened import OpenedStore
+from datacat.text import printable
 from datacat.working_copy.marker import Marker
+from datacat.working_copy.naming import Word, find_meaning
+from datacat.working_copy.scan import marker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +59,26 @@ def _stem(root: Path) -> str:
     return root.name if root.is_dir() else root.name.partition(".")[0] or root.name
 
 
-def find_sources(query: CatalogQuery, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Canonical references of sources; each text is a reference or the path of a pulled copy.
+def find_sources(store: OpenedStore, query: CatalogQuery, words: Sequence[Word]) -> tuple[str, ...]:
+    """Canonical references of sources; each word is a reference or the path of a pulled copy.
 
-    Raises `NotFound` for an unknown one, `InvalidInput` for a folder that is no working copy.
+    Raises `NotFound` for an unknown one, `InvalidInput` for a folder that is no working copy of
+    this store.
     """
-    found = [query.resolve(refs.parse(_reference(text))).ref for text in texts]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_source(store, query, word).ref for word in words))
 
 
-def _reference(text: str) -> str:
-    is_path = text.startswith((".", "~")) or os.sep in text or os.path.isabs(text)
-    if not is_path:
-        return text
-    root = Path(os.path.abspath(text))
-    if not marker.has_marker(root):
+def _source(store: OpenedStore, query: CatalogQuery, word: Word) -> Version:
+    meant = find_meaning(query, word)
+    if isinstance(meant, Version):
+        return meant
+    marked = marker_of(meant, store.info.id)
+    if marked is None:
+        typed = os.fspath(word)
         raise InvalidInput(
-            f"{text} is not a working copy, so its version is not known",
+            f"{printable(typed)} is not a working copy of this store, so its version is not known",
             kind="source_not_a_copy",
             hint="Save it first, or name a version:",
-            commands=[f"datacat add {text}", "datacat ls"],
+            commands=[f"datacat add {shlex.quote(typed)}", "datacat ls"],
         )
-    return marker.read(root).ref
+    return query.resolve(refs.parse(marked.ref))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from datacat.config import KEYS
 from tests.cli.conftest import Person
 
 
@@ -15,7 +16,8 @@ def test_every_setting_with_its_source(alice: Person) -> None:
     found = {key: (value, source) for key, value, source in rows[1:]}
     assert found["user"] == ("alice", "DATACAT_USER")
     assert found["link"] == ("copy", str(alice.home / "datacat.toml"))
-    assert found["trash_days"] == ("30", "default")
+    assert found["prompts"] == ("true", "default")
+    assert set(found) == set(KEYS)
     assert alice.run("--no-config", "config", "get", "link").out == "auto\n"
 
 

@@ -112,11 +112,10 @@ def test_settings_of_the_team_are_fixed_at_birth(tmp_path: Path, alice: Person) 
     import json
 
     place = tmp_path / "s"
-    alice.run("init", str(place), "--digest", "sha256", "--link", "hardlink", "--layout", "whole")
+    alice.run("init", str(place), "--digest", "sha256", "--link", "hardlink")
     written = json.loads((place / "store.json").read_text())
     assert "sha256" in json.dumps(written)
     assert "hardlink" in json.dumps(written)
-    assert "whole" in json.dumps(written)
 
 
 def test_without_a_store_there_is_a_personal_one(alice: Person) -> None:

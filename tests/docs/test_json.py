@@ -26,12 +26,11 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Version": (shapes.version, model.Version),
     "Added": (shapes.added, model.AddResult),
-    "Similar": (shapes.similar, model.Similar),
     "Pulled": (shapes.pulled, model.PullResult),
     "Dataset": (shapes.dataset, model.Dataset),
     "File": (shapes.file, model.FileInfo),
     "Shown": (shapes.shown, model.Shown),
-    "Copy": (shapes.in_use, model.CopyInUse),
+    "Contents": (shapes.contents, model.Contents),
     "Status": (shapes.status, model.StatusEntry),
     "Diff": (shapes.diff, model.Diff),
     "Change": (shapes.change, model.Change),

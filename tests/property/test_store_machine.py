@@ -302,7 +302,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert entry.state == ("changed" if changed else "unchanged")
         assert entry.ref == f"{copy.name}@v{copy.number}"
         newest = self.model.newest(copy.name)
-        assert entry.newest == (f"{copy.name}@v{newest}" if newest > copy.number else None)
+        assert entry.newest == f"{copy.name}@v{newest}"
         assert entry.partial == bool(copy.patterns)
 
     @precondition(lambda self: self.model.order)

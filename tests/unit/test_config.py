@@ -21,7 +21,7 @@ from datacat.config import (
     surroundings,
     unset_value,
 )
-from datacat.config.keys import EXECUTORS, LINK_MODES, known_key, parse
+from datacat.config.keys import LINK_MODES, known_key, parse
 from datacat.errors import Failed, InvalidInput, NotFound
 from datacat.model import LinkMode
 
@@ -58,7 +58,6 @@ def test_defaults_without_anything(around: Surroundings) -> None:
     assert found.personal
     assert found.store == str(around.data_dir / "store")
     assert (found.user, found.link, found.jobs) == ("jovyan", None, 8)
-    assert (found.similar, found.trash_days, found.activity) == (0.8, 30, True)
     assert found.ignore == DEFAULT_IGNORE
     assert found.cache_dir == str(around.cache_dir)
     assert (found.colour, found.format, found.prompts, found.debug) == ("auto", "auto", True, False)
@@ -181,15 +180,11 @@ def test_unknown_keys_warn_with_what_was_meant(around: Surroundings) -> None:
         ("jobs = 'many'", "is 'many'; expected a whole number from 1"),
         ("jobs = inf", "'jobs'"),
         ("jobs = 2.5", "'jobs'"),
-        ("similar = 1.5", "expected a number from 0 to 1"),
         ("link = 'soft'", "expected one of auto, reflink"),
-        ("activity = 3", "expected true or false"),
         ("ignore = [1]", "expected a list of patterns"),
         ("store = 3", "expected a folder or a URL"),
         ("store = ''", "expected a folder or a URL"),
         ("user = 'a\\u0007b'", "'user'"),
-        ("store_options = 3", "'store_options'"),
-        ("[store_options]\nx = [1]", "'store_options'"),
     ],
 )
 def test_a_bad_value_names_key_and_file(around: Surroundings, text: str, part: str) -> None:
@@ -202,13 +197,12 @@ def test_a_bad_value_names_key_and_file(around: Surroundings, text: str, part: s
     assert raised.value.kind == "bad_setting"
 
 
-def test_false_and_zero_are_values(around: Surroundings) -> None:
-    write(around.user_file, "activity = true\nsimilar = 0.5")
-    quiet = with_environment(around, DATACAT_ACTIVITY="no")
-    found = gather(quiet)
-    assert (found.activity, found.sources["activity"]) == (False, "DATACAT_ACTIVITY")
-    write(around.folder / "datacat.toml", "similar = 0")
-    assert gather(around).similar == 0
+def test_a_program_is_named_where_it_gave_a_bad_value(around: Surroundings) -> None:
+    with pytest.raises(InvalidInput, match=r"^'jobs' in open_store\(\) is 0; expected"):
+        gather(around, flags={"jobs": 0}, caller="open_store()")
+    found = gather(around, flags={"user": "carol", "jobs": None}, caller="open_store()")
+    assert (found.user, found.sources["user"]) == ("carol", "open_store()")
+    assert found.sources["jobs"] == "default"
 
 
 def test_ignore_is_added_to_the_defaults(around: Surroundings) -> None:
@@ -243,15 +237,6 @@ def test_prompts_are_off_where_nobody_can_type(around: Surroundings, variable: s
     assert gather(with_environment(around, CI="false")).prompts is True
 
 
-def test_a_secret_in_a_file_is_refused(around: Surroundings) -> None:
-    write(around.user_file, "[store_options]\naws_secret_access_key = 'x'")
-    with pytest.raises(InvalidInput) as raised:
-        gather(around)
-    assert raised.value.kind == "secret_in_settings"
-    write(around.user_file, "[store_options]\nendpoint_url = 'http://x'")
-    assert gather(around).store_options == {"endpoint_url": "http://x"}
-
-
 def test_an_unreadable_file_is_named(around: Surroundings) -> None:
     around.user_file.parent.mkdir(parents=True)
     around.user_file.symlink_to(around.user_file)
@@ -260,18 +245,16 @@ def test_an_unreadable_file_is_named(around: Surroundings) -> None:
 
 
 def test_set_and_unset_keep_comments(around: Surroundings) -> None:
-    text = "# my settings\nstore = '/a'  # the team\n\n[store_options]\nregion = 'eu'\n"
+    text = "# my settings\nstore = '/a'  # the team\n\n[later]\nregion = 'eu'\n"
     path = write(around.user_file, text)
     set_value(path, "store", "/b")
     set_value(path, "jobs", "3")
-    set_value(path, "store_options.endpoint_url", "http://x")
-    unset_value(path, "store_options.region")
     edited = path.read_text()
     assert "# my settings" in edited
     assert "# the team" in edited
+    assert "[later]\nregion = 'eu'\n" in edited
     found = gather(around)
     assert (found.store, found.jobs) == ("/b", 3)
-    assert found.store_options == {"endpoint_url": "http://x"}
     unset_value(path, "store")
     assert gather(around).personal
     assert [p.name for p in path.parent.iterdir()] == ["config.toml"]
@@ -294,10 +277,9 @@ def test_a_linked_file_stays_a_link(around: Surroundings, tmp_path: Path) -> Non
         ("stroe", "/x", "unknown_setting"),
         ("jobs", "none", "bad_setting"),
         ("debug", "true", "not_a_user_setting"),
-        ("trash_days", "3", "not_a_user_setting"),
-        ("store_options", "x", "bad_setting"),
-        ("jobs.x", "1", "bad_setting"),
-        ("store_options.secret_key", "x", "secret_in_settings"),
+        ("prompts", "no", "not_a_user_setting"),
+        ("jobs.x", "1", "unknown_setting"),
+        ("trash_days", "3", "unknown_setting"),
     ],
 )
 def test_what_cannot_be_set(tmp_path: Path, key: str, value: str, kind: str) -> None:
@@ -322,13 +304,12 @@ def test_a_broken_file_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_values_in_text_and_in_toml_mean_the_same() -> None:
     assert parse(known_key("ignore"), "a, b/", source="x") == ("a", "b/")
-    assert parse(known_key("activity"), "off", source="x") is False
+    assert parse(known_key("debug"), "off", source="x") is False
     assert parse(known_key("jobs"), "4", source="x") == 4
 
 
 def test_the_table_knows_the_words_of_the_model() -> None:
     assert set(LINK_MODES) == {mode.value for mode in LinkMode}
-    assert KEYS["executor"].choices == EXECUTORS
     fields = set(Settings.__dataclass_fields__)
     assert set(KEYS) == fields - {"personal", "sources", "warnings"}
 

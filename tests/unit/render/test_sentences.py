@@ -13,16 +13,14 @@ from datacat.model import (
     ChangeKind,
     Changes,
     Code,
-    CopyInUse,
+    Contents,
     Damage,
-    Diff,
     InitResult,
     Listing,
     LogEntry,
     Parameters,
     PullResult,
     Shown,
-    Similar,
     StatusEntry,
     StoreInfo,
     VerifyResult,
@@ -51,6 +49,7 @@ def test_first_version() -> None:
         True,
         first=True,
         skipped=(".DS_Store", ".ipynb_checkpoints/ (1,002)", "pipe (not a file)"),
+        skipped_count=1_004,
     )
     assert said(result) == [
         "Saved cmr@v1: 4,504 files, 17.2 GB  (10.9 GB new, 6.3 GB already in the store)",
@@ -159,30 +158,6 @@ def test_a_name_that_counts_versions_gets_the_one_hint() -> None:
     assert not any("Teammates" in line for line in lines)
 
 
-def test_near_duplicate_question() -> None:
-    plan = AddResult(
-        version(1, name="cmr-final-v2-new", base=None),
-        True,
-        first=True,
-        similar=(Similar("cmr@v3", 0.9849, 24, 72, 0),),
-    )
-    changes = [Change(f"sub-{i}/sax.nii.gz", ChangeKind.ADDED) for i in range(4811, 4835)]
-    changes += [Change(f"sub-{i:04}/mask.nii.gz", ChangeKind.MODIFIED) for i in range(17, 89)]
-    diff = Diff("cmr@v3", "./x", 24, 72, 0, 0, 18_400_000_000, 18_600_000_000, tuple(changes))
-    assert list(add.near_duplicate(plan, diff, name="cmr-final-v2-new")) == [
-        "This is 98% the same as cmr@v3 (4,740 of 4,836 files, 18.3 GB of 18.6 GB).",
-        "  + 24 files only here     sub-4811/sax.nii.gz, sub-4812/sax.nii.gz, …",
-        "  ~ 72 files differ        sub-0017/mask.nii.gz, sub-0018/mask.nii.gz, …",
-        "  - 0 files only in cmr@v3",
-        "",
-        "  1  save as the next version of cmr",
-        "  2  save as a separate dataset  (cmr-final-v2-new@v1)",
-        "  3  list all differences",
-        "  q  do nothing",
-    ]
-    assert add.percent(0.99999) == "99%"
-
-
 PULLED = PullResult(
     ref="cmr@v4",
     path="/home/bob/work/cmr",
@@ -211,6 +186,17 @@ PULLED = PullResult(
         (
             {"copied": 0, "already": 4836, "copied_bytes": 0},
             ["cmr@v4 is already in ./cmr, unchanged."],
+        ),
+        (
+            {"copied": 0, "already": 4836, "copied_bytes": 0, "others": 1},
+            ["cmr@v4 is already in ./cmr; 1 other file is there."],
+        ),
+        (
+            {"previous": "cmr@v3", "copied": 1, "replaced": 0, "others": 2},
+            [
+                "./cmr moved from cmr@v3 to cmr@v4: 1 added, 0 replaced.",
+                "  2 other files are there and left alone",
+            ],
         ),
         (
             {"copied": 0, "already": 3, "files": 3, "copied_bytes": 0, "partial": True},
@@ -286,8 +272,9 @@ def test_status() -> None:
                 state="untracked",
                 files=2,
                 bytes=10,
-                similar=(Similar("cmr@v3", 0.98, 24, 72, 0),),
+                identical_to="cmr@v3",
             ),
+            entry(path="/home/bob/new", ref=None, state="untracked", files=1, bytes=3),
         ],
     )
     assert seen.answers.getvalue().splitlines() == [
@@ -298,8 +285,22 @@ def test_status() -> None:
         "  Save:  datacat add ./cmr       Details:  datacat diff ./cmr",
         "./labels   cmr-labels@v2, unchanged",
         "~/old   not a datacat copy. Compared by content (2 files, 10 B):",
-        "  98% the same as cmr@v3: 24 files only here, 72 differ",
-        "  See:  datacat diff cmr@v3 ~/old",
+        "  exactly cmr@v3",
+        "  Track it:  datacat pull cmr@v3 -d ~/old",
+        "~/new   not a datacat copy. Compared by content (1 file, 3 B):",
+        "  no version in the store is exactly this",
+        "  Save:  datacat add ~/new",
+    ]
+
+
+def test_only_a_newer_version_is_news() -> None:
+    seen = make()
+    newer = ("cmr@v3", "cmr@v10", "cmr@v2")
+    print_status(seen.screen, [entry(path=f"/{n}", newest=ref) for n, ref in enumerate(newer)])
+    assert seen.answers.getvalue().splitlines() == [
+        "/0   cmr@v3, unchanged",
+        "/1   cmr@v3, unchanged   (v10 is available, by alice)",
+        "/2   cmr@v3, unchanged",
     ]
 
 
@@ -317,9 +318,12 @@ SHOWN = Shown(
     version=version(sources=("ukb-raw@v1",)),
     one_version=False,
     version_list=(version(4), version(3, aliases=("gold",), message="add [site] 4")),
-    contents=((".nii.gz", 4823, 18_500_000_000), (".csv", 12, 96_400_000), ("README.md", 1, 20)),
+    contents=(
+        Contents(".nii.gz", 4823, 18_500_000_000),
+        Contents(".csv", 12, 96_400_000),
+        Contents(".md", 1, 20, "README.md"),
+    ),
     used_by=("cmr-labels@v2", "unet-cmr@v9", "x@v1"),
-    in_use=(CopyInUse("bob", "hub", "/home/bob/cmr", "cmr@v4", NOW),),
 )
 
 
@@ -334,7 +338,6 @@ def test_show() -> None:
         "  contents  4,823 .nii.gz 18.5 GB · 12 .csv 96.4 MB · README.md",
         "  made from ukb-raw@v1",
         "  used by   cmr-labels@v2, unet-cmr@v9 and 1 more",
-        "  in use    bob  v4  hub:/home/bob/cmr  today",
         "",
         "  v4  2 hours ago  alice  +24 ~72  fix 72 masks",
         "  v3  2 hours ago  alice  +24 ~72  add [site] 4  gold",
@@ -375,15 +378,15 @@ def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = make()
     object.__setattr__(seen.screen, "now", local.astimezone(UTC))
     entries = [
-        LogEntry(local, "alice", "hub", "saved", "cmr@v4", None, "fix [72] masks"),
-        LogEntry(local - timedelta(minutes=24), "bob", "hub", "pulled", "cmr@v3", "/home/bob/cmr"),
+        LogEntry(local, "alice", "hub", "saved", "cmr@v4", "fix [72] masks"),
+        LogEntry(local - timedelta(minutes=24), "bob", "hub", "saved", "unet@v9"),
         LogEntry(local - timedelta(days=1), "dana", "hub", "alias", "cmr@gold → v3"),
     ]
     print_feed(seen.screen, entries)
     assert seen.answers.getvalue().splitlines() == [
-        "today      09:14  alice  saved   cmr@v4         fix [72] masks",
-        "           08:50  bob    pulled  cmr@v3         hub:/home/bob/cmr",
-        "yesterday  09:14  dana   alias   cmr@gold → v3",
+        "today      09:14  alice  saved  cmr@v4         fix [72] masks",
+        "           08:50  bob    saved  unet@v9",
+        "yesterday  09:14  dana   alias  cmr@gold → v3",
     ]
 
 

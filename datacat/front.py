@@ -1,0 +1,96 @@
+"""Opening a store the way its user set it up: what the command line and Python programs share.
+
+The library below takes plain values; this is where settings become a `Client` and a `Store`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datacat import layout
+from datacat.config import DEFAULT_IGNORE, Settings, gather, surroundings
+
+if TYPE_CHECKING:
+    from datacat.opened import Client
+    from datacat.store import Store
+
+
+def open_store(
+    url: str | os.PathLike[str] | None = None,
+    *,
+    user: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> Store:
+    """The store at `url`, without one that of the settings, else the personal one.
+
+    What is not given comes from the environment and the files of settings, as for the `datacat`
+    command: who you are, where disposable files go, how many threads move data. What is odd about
+    those files is a `UserWarning`. Raises `NoStore` when there is no store, `InvalidInput` for a
+    bad setting.
+
+    >>> import datacat
+    >>> with datacat.open_store(url) as store:
+    ...     print(store.info.name, store.user)
+    lab alice
+    """
+    import warnings
+
+    given = {
+        "store": None if url is None else os.fspath(url),
+        "user": user,
+        "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
+        "jobs": jobs,
+    }
+    settings = gather(surroundings(), flags=given, caller="open_store()")
+    for warning in settings.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return open_with(settings)
+
+
+def open_with(settings: Settings) -> Store:
+    """The store that `settings` name; the personal one is made when it is first used.
+
+    Raises `NoStore` when it cannot be reached or is not a store.
+    """
+    from datacat.errors import DatacatError
+    from datacat.model import LinkMode
+    from datacat.store import Store
+
+    client = make_client(settings)
+    if settings.personal and not is_store(settings.store):
+        os.makedirs(os.path.dirname(settings.store), exist_ok=True)
+        try:
+            Store.create(settings.store, name="personal", shared=False, client=client).close()
+        except DatacatError:
+            # Another process of this person may have made it in between.
+            if not is_store(settings.store):
+                raise
+    return Store.open(
+        settings.store,
+        client=client,
+        ignore=[pattern for pattern in settings.ignore if pattern not in DEFAULT_IGNORE],
+        link=LinkMode(settings.link) if settings.link else None,
+    )
+
+
+def make_client(settings: Settings) -> Client:
+    """Who is asking, from where, and with what, as the library wants to know it."""
+    from datacat import __version__
+    from datacat.opened import Client
+
+    return Client(
+        user=settings.user,
+        host=socket.gethostname(),
+        cache_dir=Path(settings.cache_dir),
+        jobs=settings.jobs,
+        program=f"datacat {__version__}",
+    )
+
+
+def is_store(place: str) -> bool:
+    """True when the local folder `place` holds a store."""
+    return os.path.isfile(os.path.join(place, layout.STORE))
