@@ -8,6 +8,7 @@ settings: no extension is ever loaded or installed, and a path is never taken fo
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -83,25 +84,36 @@ def parquet(paths: Path | str | Sequence[Path | str]) -> str:
 def open_database(path: Path, *, read_only: bool) -> Connection:
     """Open a local DuckDB file. Never one on shared storage.
 
-    Raises `InvalidInput` when the path holds a `?`, which DuckDB takes for the start of options.
+    Raises `InvalidInput` when DuckDB would take the path for another one.
     """
-    if "?" in _path_text(path):
-        raise InvalidInput(
-            f"the cache folder {printable(str(path.parent))} has a '?' in its path",
-            kind="bad_cache_dir",
-            commands=["datacat config set cache_dir /another/folder"],
-        )
-    return duckdb.connect(str(path), read_only=read_only, config=dict(_HARDENED))
+    return duckdb.connect(_database_path(path), read_only=read_only, config=dict(_HARDENED))
 
 
 def create_database(path: Path) -> None:
-    """Make an empty local DuckDB file in the storage format that DuckDB 1.2 and later read."""
+    """Make an empty local DuckDB file in the storage format that DuckDB 1.2 and later read.
+
+    Raises `InvalidInput` when DuckDB would take the path for another one.
+    """
+    file = literal(_database_path(path))
     connection = duckdb.connect(":memory:", config=dict(_HARDENED))
     try:
-        connection.execute(f"attach {literal(_path_text(path))} as made (storage_version 'v1.2.0')")
+        connection.execute(f"attach {file} as made (storage_version 'v1.2.0')")
         connection.execute("detach made")
     finally:
         connection.close()
+
+
+def _database_path(path: Path) -> str:
+    """`path` as DuckDB takes it: to it `?` begins options, and a backslash is a slash."""
+    text = _path_text(path)
+    for character in ("?", "\\") if os.sep == "/" else ("?",):
+        if character in text:
+            raise InvalidInput(
+                f"the cache folder {printable(str(path.parent))} has a '{character}' in its path",
+                kind="bad_cache_dir",
+                commands=["datacat config set cache_dir /another/folder"],
+            )
+    return text
 
 
 def append(connection: Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
