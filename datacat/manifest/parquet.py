@@ -46,27 +46,40 @@ def check_manifest(workspace: Workspace, path: Path, key: str) -> None:
     source = sql.parquet(path)
     try:
         described = workspace.all(f"describe select * from {source}")
-        if [(str(row[0]), str(row[1]).lower()) for row in described] != expected:
-            raise Corrupt(f"{key} does not have the columns of a manifest", kind="manifest_damaged")
-        bad, twice = workspace.row(
-            f"""
-            select count(*) filter (coalesce(not ({_RULE}), true)), count(*) - count(distinct path)
-            from {source}
-            """
-        )
-    except sql.Error as error:
-        raise Corrupt(f"{key} cannot be read: {error}", kind="manifest_damaged") from error
-    if bad or twice:
-        raise Corrupt(f"{key} holds {bad + twice} impossible entries", kind="manifest_damaged")
+        fits = [(str(row[0]), str(row[1]).lower()) for row in described] == expected
+        # Every column is read, so that a page which cannot be is noticed here, with the name.
+        looked = f"""
+            select count(*) filter (coalesce(not ({_RULE}), true)),
+                   count(*) - count(distinct path),
+                   coalesce(sum(size), 0) > {BYTES_MAX},
+                   max(hash(s))
+            from {source} s
+        """
+        bad, twice, too_large, _ = workspace.row(looked) if fits else (0, 0, False, None)
+    except (sql.Error, Corrupt) as error:
+        raise _damaged(key, "it cannot be read") from error
+    if not fits:
+        raise _damaged(key, "it does not have the columns of a manifest")
+    if bad or twice or too_large:
+        raise _damaged(key, f"it holds {bad + twice or 'too many'} impossible entries")
 
+
+def _damaged(key: str, why: str) -> Corrupt:
+    return Corrupt(f"{key} is damaged: {why}", kind="manifest_damaged")
+
+
+BYTES_MAX = 1 << 62
+"""More than this is no version: sums of sizes stay in 64 bits."""
 
 _RULE = """
-    path is not null and path <> '' and octet_length(encode(path)) <= 65536
+    path <> '' and octet_length(encode(path)) <= 65536
     and size >= 0 and mtime_ns is not null and executable is not null
     and case kind
         when 'file' then octet_length(digest) in (16, 32) and target is null
-        when 'symlink' then digest is null and target is not null
-        when 'dir' then digest is null and target is null
+        when 'symlink'
+        then digest is null and octet_length(encode(target)) <= 65536
+            and size = 0 and not executable
+        when 'dir' then digest is null and target is null and size = 0 and not executable
         else false
     end
 """
