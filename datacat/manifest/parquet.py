@@ -78,7 +78,7 @@ _RULE = """
         when 'file' then octet_length(digest) in (16, 32) and target is null
         when 'symlink'
         then digest is null and octet_length(encode(target)) <= 65536
-            and size = 0 and not executable
+            and not executable
         when 'dir' then digest is null and target is null and size = 0 and not executable
         else false
     end
