@@ -219,13 +219,14 @@ class Fetch:
             select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
             where w.size > 0 and (p.parts > 1 or starts_with(p.container, '{layout.WHOLE}'))
               and w.path not in (select path from lost)
-            order by w.size desc, w.path, p.ordinal
+            order by w.size desc, w.path, w.digest, p.ordinal
             """
         )
         current: _One | None = None
         for row in rows:
             wanted, piece = _wanted(row), Piece(*row[_WANTED_COLUMNS:])
-            if current is None or current.wanted.path != wanted.path:
+            # verify asks for content, not for paths: a path may come with several.
+            if current is None or current.wanted != wanted:
                 if current is not None:
                     yield current
                 current = _One(wanted, [])
