@@ -233,9 +233,15 @@ class CatalogQuery(References):
             yield ref, StoredFile(key=key, size=size, digest=digest)
 
     def segments(self, version: Version | None = None) -> list[SegmentFile]:
-        """The parts of the index that hold a version's content, or all of them, oldest first."""
+        """The parts of the index that hold a version's content, or all of them, oldest first.
+
+        Without those that gc condemned: they may be gone.
+        """
         if version is None:
-            found = self._all("select * from fold.segments order by seq, kind")
+            found = self._all(
+                "select * from fold.segments s where not exists"
+                " (from fold.condemned c where c.name = s.key) order by seq, kind"
+            )
         else:
             identity, _ = self._identity(version.name)
             found = self._all(
@@ -243,6 +249,7 @@ class CatalogQuery(References):
                 select s.*
                 from fold.segments s, fold.versions v
                 where v.dataset_id = $1 and v.number = $2
+                    and not exists (from fold.condemned c where c.name = s.key)
                     and (
                         s.seq = v.seq
                         or case when v.segments is null then s.seq < v.seq
@@ -256,6 +263,14 @@ class CatalogQuery(References):
             SegmentFile(seq, kind, StoredFile(key=key, size=size, digest=digest), rows)
             for seq, kind, key, size, digest, rows in found
         ]
+
+    def condemned_segments(self) -> list[int]:
+        """The records whose part of the index gc condemned."""
+        found = self._all(
+            "select distinct s.seq from fold.segments s"
+            " join fold.condemned c on c.name = s.key order by s.seq"
+        )
+        return [row[0] for row in found]
 
     def condemned(self) -> Iterator[str]:
         """Every container that gc condemned: what lies there must not be read or referred to."""

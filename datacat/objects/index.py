@@ -258,19 +258,23 @@ def _is_intact(run: _Run) -> bool:
     return False
 
 
-def prepare(workspace: Workspace, barred: Iterable[str]) -> None:
+def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterable[int]) -> None:
     """Make the views `usable` and `objects` over the attached `chunks` and `recipes`.
 
-    `usable`: chunks whose container was not condemned (`barred`). `objects(digest, size)`: all
+    `usable`: chunks whose container (`barred`) and whose segment (`barred_seqs`) were not
+    condemned: what a new version refers to, any reader must find. `objects(digest, size)`: all
     content that can be read back, so that need not be stored again.
     """
     workspace.execute("create table barred (container varchar)")
     workspace.load("barred", ((name,) for name in barred))
+    workspace.execute("create table barred_seqs (seq bigint)")
+    workspace.load("barred_seqs", ((seq,) for seq in barred_seqs))
     workspace.execute(
         """
         create view usable as
         select * from chunks c
         where not exists (select 1 from barred b where b.container = c.container)
+          and not exists (select 1 from barred_seqs b where b.seq = c.seq)
         """
     )
     # A recipe counts by itself: two of the same object, of two commits or of runs that overlap,

@@ -172,9 +172,10 @@ class Ingest:
     def run(self, executor: Executor, *, jobs: int, adopted: Sequence[ChunkRow]) -> None:
         """Give every file of the workspace's table `tree` its digest, and store what is new.
 
-        Needs the view `objects`. Leaves `new_chunks`: the index rows that this commit adds.
-        Everything it published is durable when it returns. Raises `Failed` naming the file that
-        cannot be read or keeps changing, and `StorageError` when the store cannot be written.
+        Needs the view `objects` and the table `barred`. Leaves `new_chunks`: the index rows that
+        this commit adds. Everything it published is durable when it returns. Raises `Failed`
+        naming the file that cannot be read or keeps changing, and `StorageError` when the store
+        cannot be written.
         """
         self._plan(adopted)
         files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
@@ -195,6 +196,8 @@ class Ingest:
         run = self._workspace.execute
         run(f"create table new_chunks ({CHUNKS_DDL})")
         self._workspace.load("new_chunks", adopted)
+        # What gc has condemned may still lie there, but not for long: it is uploaded again.
+        run("delete from new_chunks where container in (select container from barred)")
         begin_hashing(self._workspace)
         run(
             """

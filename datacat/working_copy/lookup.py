@@ -34,4 +34,4 @@ def attach_index(
         for part in query.segments(needed)
     ]
     store.index.attach(workspace, segments, merge=needed is None)
-    prepare(workspace, query.condemned())
+    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())

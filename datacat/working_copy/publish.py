@@ -8,6 +8,7 @@ from pathlib import Path
 from datacat import layout
 from datacat.catalog.database import Snapshot
 from datacat.catalog.fold import Fold
+from datacat.catalog.query import CatalogQuery
 from datacat.catalog.record import ChangeCounts, CodeState, StoredFile, StoredSegment, VersionAdd
 from datacat.digest import label, new_hasher
 from datacat.errors import Corrupt
@@ -115,11 +116,13 @@ def publish(
     seqs = [
         row[0] for row in workspace.all("select distinct seq from chosen where seq is not null")
     ]
+    drawn_on = set(seqs)
+    segments = {part.file.key for part in CatalogQuery(snapshot).segments() if part.seq in drawn_on}
     sketch = sketch_of(workspace, "entries")
     target, code = publication.target, request.code
 
     def make(fold: Fold, seq: int, prev: str) -> VersionAdd:
-        _check_condemned(workspace, fold)
+        _check_condemned(workspace, fold, segments)
         overtaken_meanwhile(fold, target, force=request.force)
         return VersionAdd(
             seq=seq,
@@ -195,9 +198,11 @@ def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
     )
 
 
-def _check_condemned(workspace: Workspace, fold: Fold) -> None:
-    """A container that gc has condemned must not be referred to again (INV names)."""
+def _check_condemned(workspace: Workspace, fold: Fold, segments: set[str]) -> None:
+    """What gc has condemned must not be referred to again (INV names): containers and segments."""
     names = fold.condemned_since_base()
+    if not segments.isdisjoint(names):
+        raise CondemnedMeanwhileError
     if names:
         (hit,) = workspace.row(
             "select count(*) from chosen where container in (select unnest($1::varchar[]))",

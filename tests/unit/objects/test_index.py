@@ -407,7 +407,7 @@ def test_parquet_with_a_damaged_page(tmp_path: Path) -> None:
 def seen(shelf: Shelf, folder: Path, segments: list[Segment], barred: list[str]) -> set[Row]:
     with Workspace() as workspace:
         Index(shelf.backend, folder).attach(workspace, segments, merge=True)
-        prepare(workspace, barred)
+        prepare(workspace, barred=barred, barred_seqs=[])
         usable = {row[0] for row in workspace.all("select container from usable")}
         assert not usable & set(barred)
         return set(workspace.all("select * from objects"))
@@ -468,6 +468,6 @@ def test_giant_sizes_do_not_overflow() -> None:
         workspace.execute("create table recipes (object blob, ordinal bigint, chunk blob, seq int)")
         chunk = bytes.fromhex("ab" * 32)
         workspace.load("recipes", ((b"o" * 32, n, chunk, 2) for n in range(5000)))
-        prepare(workspace, [])
+        prepare(workspace, barred=[], barred_seqs=[])
         found: dict[bytes, int] = dict(workspace.all("select digest, size from objects"))
     assert found[b"o" * 32] == 5000 * giant
