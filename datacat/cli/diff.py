@@ -9,8 +9,9 @@ from datacat.cli.interrupt import STOPPED
 from datacat.cli.invocation import Invocation
 
 ABOUT = """\
-A and B are versions or folders. Without B, a folder is compared with its version and a version
-with the newest; without both, this folder with its version. + is new, ~ changed, - gone, > renamed.
+A and B are versions, or folders written with a /. Without B, a folder is compared with its version
+and a version with the newest; without both, this folder with its version. + is new, ~ changed,
+- gone, > renamed.
 """
 EXAMPLES = (
     ("datacat diff", "what did I change here?"),

@@ -9,11 +9,12 @@ from datacat.cli.interrupt import STOPPED
 from datacat.cli.invocation import Invocation
 
 ABOUT = """\
-A target is a version or a pulled folder. Without one, the catalog is checked, and that everything
-it needs is there; --all reads every stored byte too. Returns 5 when something is damaged.
+A target is a version, or a pulled folder written with a /. Without one it is the copy that we are
+in, else the whole store, as with --all. Returns 5 when something is damaged.
 """
 EXAMPLES = (
-    ("datacat verify cmr@v4", "every byte of one version"),
+    ("datacat verify cmr@v4", "every stored byte of one version"),
+    ("datacat verify ./cmr", "the files of this copy"),
     ("datacat verify --all --sample 5", "a twentieth of everything"),
 )
 EXIT_DAMAGED = 5

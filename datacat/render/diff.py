@@ -74,7 +74,10 @@ def heading(screen: Screen, diff: Diff) -> str:
 def _page(screen: Screen, diff: Diff, *, limit: int, stat: bool) -> Iterator[str]:
     if not diff.changes:
         a, b = (printable(screen.place(side)) for side in (diff.a, diff.b))
-        yield f"{a} and {b} hold the same content."
+        if a == b:
+            yield f"{a} is compared with itself: nothing differs."
+        else:
+            yield f"{a} and {b} hold the same content."
         return
     yield heading(screen, diff)
     if stat:

@@ -10,7 +10,8 @@ from datacat.text import cell_width, printable, sentence
 LINE_MAX = 80
 
 NOTE = "   ("
-"""An error may say in brackets after a command what the command would do."""
+"""An error may say in brackets after a command what it does: `(discard mine, kept in x)` becomes
+the label `Discard mine:`, and the rest stays behind the command."""
 
 
 def error_lines(error: DatacatError) -> Iterator[str]:
@@ -45,8 +46,8 @@ def _labelled(command: str) -> tuple[str, str]:
     line, bracket, note = command.partition(NOTE)
     if not bracket:
         return "Try", command
-    note = note.removesuffix(")")
-    return note[:1].upper() + note[1:], line
+    label, comma, rest = note.removesuffix(")").partition(", ")
+    return label[:1].upper() + label[1:], f"{line}{NOTE}{rest})" if comma else line
 
 
 def error_document(error: DatacatError) -> dict[str, object]:

@@ -33,7 +33,8 @@ def summary(result: PullResult, *, screen: Screen) -> Iterator[str]:
         which = f"{result.files:,} of {count_of(result.total_files, 'file')} from {result.ref}"
         verb = "is" if not result.partial or result.files == 1 else "are"
         found = f"{which if result.partial else result.ref} {verb} already in {where}"
-        yield f"{found}, unchanged." if not result.others else f"{found}; {_others(result)} there."
+        beside = f"{count_of(result.others, 'other file')} {'is' if result.others == 1 else 'are'}"
+        yield f"{found}; {beside} there." if result.others else f"{found}, unchanged."
     elif result.partial:
         yield (
             f"{result.files:,} of {count_of(result.total_files, 'file')} from {result.ref}"
@@ -44,19 +45,14 @@ def summary(result: PullResult, *, screen: Screen) -> Iterator[str]:
         yield f"{result.ref} is in {where} as read-only links into the store (0 B copied)."
     else:
         yield f"{result.ref} is in {where}  ({size}{checked})"
-    if result.others and touched and not result.dry_run:
-        yield f"  {_others(result)} there and left alone"
+    if result.others and (touched or result.adopted) and not result.dry_run:
+        was = "was" if result.others == 1 else "were"
+        yield f"  {count_of(result.others, 'other file')} there {was} left alone"
     if result.backup:
         kept = printable(screen.place(result.backup))
         yield f"  your changes are kept in {kept}"
     if result.linked and not result.dry_run:
         yield from _about_links(result)
-
-
-def _others(result: PullResult) -> str:
-    """`2 other files are`: what lies in the folder and is not of the version."""
-    files = count_of(result.others, "other file")
-    return f"{files} {'is' if result.others == 1 else 'are'}"
 
 
 def _moves(result: PullResult) -> str:

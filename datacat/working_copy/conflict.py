@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from datetime import datetime
 
 from datacat.catalog.fold import Fold
@@ -35,6 +37,9 @@ def conflict(workspace: Workspace, target: Target, *, path: str, now: datetime) 
         )
     ]
     who = newest.author
+    # A bare word would mean the dataset of that name.
+    spelled = path if path.startswith((".", "~")) or os.sep in path else f"./{path}"
+    typed = shlex.quote(spelled)
     lines = [f"{who} changed {count_of(theirs, 'file')}, you changed {mine:,}"]
     if both:
         named = ", ".join(printable(name) for name in both[:NAMED_MAX])
@@ -46,8 +51,8 @@ def conflict(workspace: Workspace, target: Target, *, path: str, now: datetime) 
         kind="newer_version",
         hint=", ".join(lines),
         commands=[
-            f"datacat diff {newest.ref} {path}",
-            f"datacat add {path} --force   (saves without {who}'s changes)",
+            f"datacat diff {newest.ref} {typed}   (look)",
+            f"datacat add {typed} --force   (save anyway, without {who}'s changes)",
         ],
     )
 

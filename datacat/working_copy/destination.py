@@ -172,9 +172,9 @@ def _edited(workspace: Workspace, place: Place, marked: Marker, version: Version
         kind="local_edits",
         hint="   ".join(map(_line, changes)) + more,
         commands=[
-            f"datacat pull {version.ref} -d {version.name}-v{version.number}   (keeps both)",
-            f"datacat add {place.typed}   (saves yours)",
-            f"datacat pull {version.ref} -d {place.typed} --force   (discards yours, kept in"
+            f"datacat pull {version.ref} -d {version.name}-v{version.number}   (keep both)",
+            f"datacat add {place.typed}   (save mine)",
+            f"datacat pull {version.ref} -d {place.typed} --force   (discard mine, kept in"
             f" {place.shown}/{marker.DIRECTORY}/{marker.BACKUP})",
         ],
     )
@@ -187,8 +187,8 @@ def _line(change: Change) -> str:
 def _not_empty(
     workspace: Workspace, place: Place, version: Version, others: int, overwritten: int
 ) -> Refused:
-    table = "mine" if overwritten else "tree"
-    rows = workspace.all(f"select path from {table} order by path limit 3")
+    which = "mine" if overwritten else "tree anti join selected using (path) where kind <> 'dir'"
+    rows = workspace.all(f"select path from {which} order by path limit 3")
     named = ", ".join(printable(row[0]) for row in rows)
     what = (
         f"{count_of(overwritten, 'file')} would be replaced"
@@ -200,8 +200,8 @@ def _not_empty(
         " touched.",
         kind="folder_not_empty",
         commands=[
-            f"datacat pull {version.ref} -d another-folder",
-            f"datacat pull {version.ref} -d {place.typed} --force   (what is replaced is kept in"
-            f" {place.shown}/{marker.DIRECTORY}/{marker.BACKUP})",
+            f"datacat pull {version.ref} -d another-folder   (keep both)",
+            f"datacat pull {version.ref} -d {place.typed} --force   (pull anyway, what is replaced"
+            f" is kept in {place.shown}/{marker.DIRECTORY}/{marker.BACKUP})",
         ],
     )

@@ -72,7 +72,7 @@ class _Save:
             # Whoever made the store was interrupted before its first record.
             begin_log(store.backend, client=store.client)
             self._snapshot = store.catalog.sync()
-        self._query = CatalogQuery(self._snapshot)
+        self._query = CatalogQuery(self._snapshot, store=store.backend.url)
 
     def run(self) -> AddResult:
         request = self._request

@@ -37,8 +37,9 @@ def test_what_each_command_does_stands_before_it() -> None:
         "./cmr has 2 files you changed since cmr@v3; nothing was touched.\n~ labels.csv\n+ x",
         kind="local_edits",
         commands=[
-            "datacat pull cmr@v4 -d cmr-v4   (keeps both)",
-            "datacat add ./cmr   (saves yours)",
+            "datacat pull cmr@v4 -d cmr-v4   (keep both)",
+            "datacat add ./cmr   (save mine)",
+            "datacat pull cmr@v4 --force   (discard mine, kept in ./cmr/.datacat/backup)",
             "datacat diff ./cmr",
         ],
     )
@@ -46,14 +47,16 @@ def test_what_each_command_does_stands_before_it() -> None:
         "Error: ./cmr has 2 files you changed since cmr@v3; nothing was touched.",
         "  ~ labels.csv",
         "  + x",
-        "  Keeps both:   datacat pull cmr@v4 -d cmr-v4",
-        "  Saves yours:  datacat add ./cmr",
-        "  Try:          datacat diff ./cmr",
+        "  Keep both:     datacat pull cmr@v4 -d cmr-v4",
+        "  Save mine:     datacat add ./cmr",
+        "  Discard mine:  datacat pull cmr@v4 --force   (kept in ./cmr/.datacat/backup)",
+        "  Try:           datacat diff ./cmr",
     ]
     document = error_document(error)["error"]
     assert document["try"] == [  # type: ignore[index]
         "datacat pull cmr@v4 -d cmr-v4",
         "datacat add ./cmr",
+        "datacat pull cmr@v4 --force",
         "datacat diff ./cmr",
     ]
 

@@ -195,7 +195,7 @@ PULLED = PullResult(
             {"previous": "cmr@v3", "copied": 1, "replaced": 0, "others": 2},
             [
                 "./cmr moved from cmr@v3 to cmr@v4: 1 added, 0 replaced.",
-                "  2 other files are there and left alone",
+                "  2 other files there were left alone",
             ],
         ),
         (
