@@ -10,9 +10,7 @@ import tempfile
 from pathlib import Path
 
 import real_data
-from datacat.errors import DatacatError
-from datacat.opened import Client
-from datacat.store import Store
+from datacat import Client, Error, Store
 
 
 def main() -> None:
@@ -57,7 +55,7 @@ def change(store: Store, folder: Path) -> None:
     )
     try:
         store.pull("wether")
-    except DatacatError as error:
+    except Error as error:
         print(f"{error.kind}: {error.message}. {error.hint}")
     assert difference.modified == 1
 
