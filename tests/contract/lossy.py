@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from datacat.backend import Backend, Created, Staged, Stat
+from datacat.backend import Backend, Capabilities, Created, Staged, Stat
 from datacat.errors import StorageTransient
 
 T = TypeVar("T")
@@ -23,10 +23,13 @@ class LosingReplies(Backend):
     def __init__(self, backend: Backend, plan: str = "ba..a.b.") -> None:
         self.backend = backend
         self.url = backend.url
-        self.capabilities = backend.capabilities
         self.lost = 0
         self._plan = plan
         self._steps = threading.local()  # each thread has its own: none can starve another
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.backend.capabilities
 
     def lossy(self, call: Callable[[], T]) -> T:
         if not hasattr(self._steps, "left"):
