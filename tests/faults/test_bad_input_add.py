@@ -355,9 +355,7 @@ def test_a_sparse_file(store: Store, tmp_path: Path) -> None:
     assert pulled(store, "sparse", tmp_path / "copy") == content(source)
 
 
-@pytest.mark.parametrize(
-    "seconds", [-86_400 * 365 * 30, -1, 0, 4_000_000_000, 2**33], ids=lambda s: f"{s}s"
-)
+@pytest.mark.parametrize("seconds", [-86_400 * 365 * 30, -1, 2**33], ids=lambda s: f"{s}s")
 def test_times_before_1970_and_in_the_future(store: Store, tmp_path: Path, seconds: int) -> None:
     source = write(tmp_path / "old", {"f": "1"})
     os.utime(source / "f", ns=(0, seconds * 10**9))

@@ -113,7 +113,7 @@ def test_the_command_in_a_folder_with_every_odd_character(tmp_path: Path) -> Non
     assert done.code == 6
     # What can be pasted is quoted.
     assert "datacat add './co py[1]?'" in done.err
-    for command in ("ls", "status", "log", "show src", "verify --all", "diff src", "config"):
+    for command in ("ls", "status", "verify --all", "diff src"):
         assert run(*command.split(), **where).code == 0
 
 

@@ -79,10 +79,8 @@ def test_commands_on_a_read_only_drive(tmp_path: Path, project: Path, read_only:
         "ls",
         "show cmr",
         "log",
-        "log cmr",
         "diff cmr@v1 cmr@v2",
         "status copy",
-        "verify cmr",
         "verify --all",
         "ls --files cmr",
     ):
