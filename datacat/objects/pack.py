@@ -17,8 +17,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, checksum
@@ -41,8 +40,7 @@ _CODEC_NUMBER = {RAW: 0, ZSTD: 1}
 _CODEC_NAME = {number: name for name, number in _CODEC_NUMBER.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class PackEntry:
+class PackEntry(NamedTuple):
     """One frame: `stored_size` bytes at `offset` hold the `size` bytes of the chunk `digest`."""
 
     digest: bytes

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from datacat.errors import DatacatError, Failed
 from datacat.text import printable
@@ -22,8 +22,7 @@ class ChangedWhileReadingError(Exception):
     """The bytes that were read may belong to two states of the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file to read: its path relative to the tree, its size when it was listed.
 
     `linked`: a symbolic link into the store, which is read through.
@@ -34,8 +33,7 @@ class SourceFile:
     linked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReadState:
+class ReadState(NamedTuple):
     """What a file was when its content was read."""
 
     size: int

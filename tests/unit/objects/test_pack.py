@@ -8,7 +8,6 @@ import struct
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import xxhash
@@ -164,7 +163,7 @@ FRAMES = b"helloyou"
 
 def test_the_layout_is_as_documented() -> None:
     assert footer(forged(FRAMES, [A, B])) == [A, B]
-    referring = replace(B, reference=b"\1" * 32)
+    referring = B._replace(reference=b"\1" * 32)
     assert footer(forged(FRAMES, [A, referring])) == [A, referring]
     assert footer(forged(b"", [])) == []
     backend = MemoryBackend()
@@ -180,21 +179,21 @@ LIES: dict[str, Callable[[], bytes]] = {
     "one entry more": lambda: forged(FRAMES, [A, B], count=3),
     "four billion entries": lambda: forged(FRAMES, [A, B], count=(1 << 32) - 1),
     "entries at the end of the universe": lambda: forged(FRAMES, [A, B], start=(1 << 64) - 1),
-    "a frame beyond the entries": lambda: forged(FRAMES, [A, replace(B, stored_size=4, size=4)]),
-    "a frame far away": lambda: forged(FRAMES, [A, replace(B, offset=(1 << 64) - 1)]),
-    "a frame of 4 GiB": lambda: forged(FRAMES, [A, replace(B, stored_size=(1 << 32) - 1)]),
-    "a frame in the header": lambda: forged(FRAMES, [replace(A, offset=0), B]),
-    "overlapping frames": lambda: forged(FRAMES, [A, replace(B, offset=20)]),
+    "a frame beyond the entries": lambda: forged(FRAMES, [A, B._replace(stored_size=4, size=4)]),
+    "a frame far away": lambda: forged(FRAMES, [A, B._replace(offset=(1 << 64) - 1)]),
+    "a frame of 4 GiB": lambda: forged(FRAMES, [A, B._replace(stored_size=(1 << 32) - 1)]),
+    "a frame in the header": lambda: forged(FRAMES, [A._replace(offset=0), B]),
+    "overlapping frames": lambda: forged(FRAMES, [A, B._replace(offset=20)]),
     "the same frame twice": lambda: forged(FRAMES, [A, A]),
     "frames in another order": lambda: forged(FRAMES, [B, A]),
-    "bytes between frames": lambda: forged(b"hello youx", [A, replace(B, offset=22)]),
+    "bytes between frames": lambda: forged(b"hello youx", [A, B._replace(offset=22)]),
     "bytes behind the frames": lambda: forged(FRAMES + b"more", [A, B]),
-    "a raw frame of another size": lambda: forged(FRAMES, [A, replace(B, size=2)]),
+    "a raw frame of another size": lambda: forged(FRAMES, [A, B._replace(size=2)]),
     "a frame over one block": lambda: forged(
-        bytes((1 << 20) + 1), [replace(A, stored_size=(1 << 20) + 1, size=(1 << 20) + 1)]
+        bytes((1 << 20) + 1), [A._replace(stored_size=(1 << 20) + 1, size=(1 << 20) + 1)]
     ),
     "a chunk over one block": lambda: forged(
-        FRAMES, [A, replace(B, codec=ZSTD, size=(1 << 20) + 1)]
+        FRAMES, [A, B._replace(codec=ZSTD, size=(1 << 20) + 1)]
     ),
     "an unknown codec": lambda: forged(FRAMES, [A, B], codec=2),
     "another format": lambda: forged(FRAMES, [A, B], pack_format=2),
