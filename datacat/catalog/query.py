@@ -13,8 +13,8 @@ from datacat.catalog.references import References, trashed_error
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import Dataset, Listing, LogEntry, Version
 
-SORT_KEYS = {"name": "name", "updated": "updated_at", "size": "bytes", "used": "updated_at"}
-"""What `datasets` sorts by. Who uses a dataset is not in the catalog: the store sorts by that."""
+SORT_KEYS = {"name": "name", "updated": "updated_at", "size": "bytes"}
+"""What `datasets` sorts by, and the column it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
