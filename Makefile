@@ -35,7 +35,7 @@ demo: $(VENV_DEMO)/.installed
 	$(VENV_DEMO)/bin/python examples/demo.py $(ARGS)
 
 test: $(VENV)/.installed-test
-	$(RUN) pytest -n $(JOBS) $(ARGS)
+	$(RUN) pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(RUN) ruff check .
