@@ -157,7 +157,8 @@ def check_round_trip(here: Place, tree: Tree, mode: LinkMode) -> None:
     name, folder = here.new()
     source = write_tree(folder / "source", tree)
     saved = here.alice.add(source, name=name, message="first")
-    wrong = {p for p, entry in read_tree(source).items() if on_disk(tree, source).get(p) != entry}
+    there, meant = read_tree(source), on_disk(tree, source)
+    wrong = {path for path, entry in there.items() if meant.get(path) != entry}
     assert not wrong, "the file system did not take this tree"
     check_listing(here, saved.version.ref, tree, created=saved.created)
 
