@@ -95,6 +95,8 @@ class _Save:
             result = self._look(scanned, target, sources)
         else:
             result = self._store_and_publish(scanned, target, sources)
+        if not (result.created or request.dry_run):
+            self._mark_known(scanned, target, result.version)
         return replace(
             result,
             skipped=_skipped(scanned),
@@ -273,6 +275,17 @@ class _Save:
             return known
         wanted = self._request.new_version or (self._request.new and known.name != target.name)
         return None if wanted else known
+
+    def _mark_known(self, scanned: Scanned, target: Target, known: Version) -> None:
+        """The folder holds the newest version: what is saved from it next, follows that one.
+
+        So does the add after one that was interrupted just behind its record.
+        """
+        if _identity(target.newest) != (known.name, known.number) or target.base == known:
+            return
+        mark_saved(
+            self._store, self._workspace, scanned, known, partial=not self._request.only_here
+        )
 
     def _changes(self, target: Target) -> Changes:
         """How `entries` differ from the newest version of the dataset."""

@@ -86,6 +86,10 @@ class Model:
             same = known == (name, self.newest(name))
             again = new_version or (new and known[0] != name)
             overtaken_first = based and copy.number < self.newest(name) and not force
+            if same and (copy.name, copy.number) != known:
+                # The folder is a copy of the newest version from now on.
+                copy.patterns = () if only_here else copy.patterns
+                copy.name, copy.number, copy.listed = name, known[1], without_times(disk)
             if same or not again:
                 return Saved(*known, created=False)
             if overtaken_first:

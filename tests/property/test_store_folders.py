@@ -102,3 +102,26 @@ def test_two_edits_in_one_second_are_both_kept(store: Opener, tmp_path: Path, na
         alice.pull("x", dest=tmp_path / "copy", force=True)
     kept = [path.read_bytes() for path in (tmp_path / "copy/.datacat/backup").glob("*/*")]
     assert sorted(kept) == sorted(edits)
+
+
+def test_a_copy_that_holds_the_newest_version_follows_it(store: Opener, tmp_path: Path) -> None:
+    """Whoever made the same change as somebody else has nothing to reconcile."""
+    alice, bob = store(), store("bob")
+    alice.add(write_tree(tmp_path / "a", {"x": file(b"1")}), name="x")
+    bob.pull("x", dest=tmp_path / "b")
+    alice.add(write_tree(tmp_path / "a", {"x": file(b"2")}))
+    known = bob.add(write_tree(tmp_path / "b", {"x": file(b"2")}))
+    assert (known.created, known.version.ref) == (False, "x@v2")
+    assert bob.status([tmp_path / "b"])[0].ref == "x@v2"
+    assert bob.add(write_tree(tmp_path / "b", {"x": file(b"3")})).version.ref == "x@v3"
+
+
+def test_a_copy_that_holds_an_older_version_stays_what_it_was(
+    store: Opener, tmp_path: Path
+) -> None:
+    alice = store()
+    for body in (b"1", b"2"):
+        alice.add(write_tree(tmp_path / "a", {"x": file(body)}), name="x")
+    assert not alice.add(write_tree(tmp_path / "a", {"x": file(b"1")})).created
+    assert alice.status([tmp_path / "a"])[0].ref == "x@v2"
+    assert alice.add(tmp_path / "a", new_version=True).version.ref == "x@v3"
