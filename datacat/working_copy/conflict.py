@@ -57,15 +57,14 @@ def conflict(workspace: Workspace, target: Target, *, path: str, now: datetime) 
     )
 
 
+class OvertakenMeanwhileError(Exception):
+    """Someone saved while this session uploaded: look again, to say who changed what."""
+
+
 def overtaken_meanwhile(fold: Fold, target: Target, *, force: bool) -> None:
-    """Raise `Conflict` if the dataset moved beyond the folder's base while it was uploaded."""
+    """Raise `OvertakenMeanwhileError` if the dataset moved beyond the folder's base."""
     if target.base is None or force:
         return
     newest = fold.newest(target.name)
     if newest is not None and newest > target.base.number:
-        raise Conflict(
-            f"{target.name}@v{newest} was saved meanwhile; your copy started from"
-            f" {target.base.ref}.",
-            kind="newer_version",
-            hint="Nothing was saved. Run the same command to see what changed.",
-        )
+        raise OvertakenMeanwhileError

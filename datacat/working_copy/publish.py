@@ -84,7 +84,7 @@ def publish(
 ) -> Version:
     """Upload segment and manifest, then commit the record. Needs `entries` and `chosen`.
 
-    Raises `Conflict` when someone saved in between, `CondemnedMeanwhileError`,
+    Raises `OvertakenMeanwhileError` when someone saved in between, `CondemnedMeanwhileError`,
     `OutcomeUnknown`.
     """
     session = publication.session

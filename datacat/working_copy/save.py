@@ -25,7 +25,7 @@ from datacat.transfer.executor import threads
 from datacat.transfer.ingest import Ingest
 from datacat.transfer.journal import ChunkRow, Journal, adopt
 from datacat.working_copy.compare import hash_tree
-from datacat.working_copy.conflict import conflict
+from datacat.working_copy.conflict import OvertakenMeanwhileError, conflict
 from datacat.working_copy.lookup import attach_index, attach_manifest
 from datacat.working_copy.mark import listing, mark_saved
 from datacat.working_copy.publish import (
@@ -41,7 +41,10 @@ from datacat.working_copy.target import Target, find_sources, find_target
 from datacat.working_copy.walk_report import refuse_not_utf8
 
 CONDEMNED_TRIES = 5
-"""A commit whose content was condemned meanwhile starts over this often."""
+"""A commit whose content was condemned meanwhile starts over this often.
+
+One that was overtaken starts over once: then it sees the newer version, and says so.
+"""
 
 
 def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
@@ -51,7 +54,7 @@ def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
     `StorageError`, `OutcomeUnknown`.
     """
     for _ in range(CONDEMNED_TRIES):
-        with Workspace() as workspace, suppress(CondemnedMeanwhileError):
+        with Workspace() as workspace, suppress(CondemnedMeanwhileError, OvertakenMeanwhileError):
             return _Save(store, request, watch, workspace).run()
     raise Failed("the content to save was deleted from the store meanwhile", kind="condemned")
 
