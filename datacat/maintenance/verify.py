@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
+from datacat import layout
 from datacat.catalog.query import CatalogQuery
 from datacat.digest import checksums, new_hasher
-from datacat.errors import Corrupt
+from datacat.errors import Corrupt, StorageMissing
 from datacat.manifest import diff, parquet
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.model import ChangeKind, Damage, VerifyResult, Version
 from datacat.objects.index import Index
+from datacat.objects.pack import read_footer
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started, StopSignal
 from datacat.sql import Workspace
-from datacat.transfer.executor import threads
+from datacat.transfer.executor import run_bounded, threads
 from datacat.transfer.fetch import Damaged, Fetch, Sink, Wanted
 from datacat.transfer.following import look_through
 from datacat.working_copy import marker
@@ -176,15 +179,38 @@ def _verify_content(
         found += fetch.run(
             executor, jobs=jobs, done=lambda files, size: watch.listener(Advanced(files, size))
         )
+        footers = _check_footers(store, workspace, executor, watch.stop)
     watch.listener(Finished("Checking"))
     return VerifyResult(
         target=target,
         checked=checked,
         bytes=size,
         seconds=0.0,
-        damaged=_named(workspace, [one for one in found if not one.missing]),
+        damaged=(*_named(workspace, [one for one in found if not one.missing]), *footers),
         missing=_named(workspace, [one for one in found if one.missing]),
     )
+
+
+def _check_footers(
+    store: OpenedStore, workspace: Workspace, executor: Executor, stop: StopSignal
+) -> list[Damage]:
+    """What packs say of themselves: nothing reads it every day, but a lost index is made of it."""
+
+    def check(key: str) -> Damage | None:
+        found = store.backend.stat(key)
+        try:
+            if found is not None:
+                read_footer(store.backend, key, size_bytes=found.size_bytes)
+        except (Corrupt, StorageMissing):
+            return Damage(None, key, "its own list of what it holds is damaged")
+        return None
+
+    keys = workspace.rows(
+        f"select distinct container from pieces where starts_with(container, '{layout.PACKS}')"
+    )
+    packs = (str(row[0]) for row in keys)
+    checked = run_bounded(executor, check, packs, jobs=store.client.jobs, stop=stop)
+    return sorted((one for one in checked if one is not None), key=lambda one: one.path)
 
 
 def _named(workspace: Workspace, damaged: Sequence[Damaged]) -> tuple[Damage, ...]:

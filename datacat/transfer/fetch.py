@@ -218,7 +218,7 @@ class Fetch:
             f"""
             select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
             where w.size > 0 and (p.parts > 1 or starts_with(p.container, '{layout.WHOLE}'))
-              and w.path not in (select path from lost)
+              and w.digest not in (select digest from lost)
             order by w.size desc, w.path, w.digest, p.ordinal
             """
         )
@@ -239,7 +239,7 @@ class Fetch:
             f"""
             select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
             where w.size > 0 and p.parts = 1 and starts_with(p.container, '{layout.PACKS}')
-              and w.path not in (select path from lost)
+              and w.digest not in (select digest from lost)
             order by p.container, p."offset", w.path
             """
         )
