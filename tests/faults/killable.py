@@ -1,4 +1,4 @@
-"""`datacat` processes that are killed at an exact step, or after some time.
+"""`datacat` processes that are killed at an exact step, after some time, or that others own.
 
 A server imports datacat once and forks a process for each command: as real as a fresh one, ten
 times as cheap. In the child an audit hook counts what Python is about to do to files, in any
@@ -7,13 +7,18 @@ thread, and sends SIGKILL to its own process at the step asked for.
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -42,9 +47,20 @@ class Ended:
 
 
 class Killable:
-    """The server. `run` starts a command as the person of `home` and waits for its end."""
+    """The server. `run` starts a command as the person of `home` and waits for its end.
 
-    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+    With a `login` the command's process belongs to that user of the machine, who need not be able
+    to read this installation: all modules are imported before.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        login: str | None = None,
+    ) -> None:
+        self._login = login
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self._files = [home / name for name in ("out", "err", "steps")]
@@ -68,10 +84,12 @@ class Killable:
         *arguments: str,
         at_step: int = 0,
         after_seconds: float | None = None,
+        umask: int = 0o022,
         code: int | None = None,
     ) -> Ended:
         """Run `datacat arguments`; kill it before its step number `at_step`, or after a time."""
         order = {"arguments": arguments, "at_step": at_step, "after_seconds": after_seconds}
+        order |= {"login": self._login, "umask": umask}
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(order).encode() + b"\n")
@@ -91,6 +109,9 @@ class Killable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.close()
@@ -100,18 +121,14 @@ class Killable:
 
 def serve() -> None:
     """Fork a process for each order on stdin; answer with its exit code, or -signal."""
-    import datacat.cli.add
-    import datacat.cli.pull
-    import datacat.front
-    import datacat.store  # noqa: F401 - everything is imported before the first fork
-
+    import_everything()
     home = Path(os.environ["HOME"])
     for line in sys.stdin:
         order: dict[str, Any] = json.loads(line)
         (home / "steps").unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
-            _command(order["arguments"], order["at_step"], home)
+            _command(order, home)
         if order["after_seconds"] is not None:
             time.sleep(order["after_seconds"])
             os.kill(child, signal.SIGKILL)
@@ -120,9 +137,43 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _command(arguments: Sequence[str], at_step: int, home: Path) -> None:
+def import_everything() -> None:
+    """Before the first fork: a child is cheap then, and needs nothing of this installation.
+
+    Also what is imported inside functions, and what other packages import when they are used.
+    """
+    import datacat
+
+    wanted = {"encodings.idna", "importlib.readers", "rich.table"}
+    for module in pkgutil.walk_packages(datacat.__path__, "datacat."):
+        source = inspect.getsource(importlib.import_module(module.name))
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                wanted.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                wanted.add(node.module)
+    for name in sorted(wanted):
+        with contextlib.suppress(ImportError):  # of another system, or optional
+            importlib.import_module(name)
+
+
+def become(login: str) -> None:
+    """Be this user from now on, with all groups of theirs."""
+    import pwd
+
+    entry = pwd.getpwnam(login)
+    os.initgroups(login, entry.pw_gid)
+    os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+    os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+
+
+def _command(order: dict[str, Any], home: Path) -> None:
     from datacat.cli.run import run
 
+    at_step = order["at_step"]
+    if order["login"]:
+        become(order["login"])
+    os.umask(order["umask"])
     for number, name in ((0, os.devnull), (1, home / "out"), (2, home / "err")):
         file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, number)
@@ -137,7 +188,7 @@ def _command(arguments: Sequence[str], at_step: int, home: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
-    code = run(arguments)
+    code = run(order["arguments"])
     done = steps
     sys.stdout.flush()
     sys.stderr.flush()
