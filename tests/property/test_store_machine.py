@@ -233,6 +233,48 @@ class StoreMachine(RuleBasedStateMachine):
             name, number = self.model.order[nth % len(self.model.order)]
         self._pull(folder, copy, name, number, patterns, mode, force=force)
 
+    @precondition(lambda self: any(copy.listed for _, copy in self.copies))
+    @rule(
+        which=ONE_OF,
+        nth=ONE_OF,
+        path=st.none() | PATHS,
+        edit=ENTRIES,
+        change=ENTRIES,
+        back=st.booleans(),
+        force=st.booleans(),
+        mode=MODES,
+    )
+    def edit_what_another_version_changes(
+        self,
+        which: int,
+        nth: int,
+        path: str | None,
+        edit: Entry,
+        change: Entry,
+        back: bool,
+        force: bool,
+        mode: LinkMode,
+    ) -> None:
+        """The heart of the matter: my edit is where the pulled version differs."""
+        pulled = [(folder, copy) for folder, copy in self.copies if copy.listed]
+        folder, copy = pulled[which % len(pulled)]
+        assert copy.name is not None
+        old, listed = copy.number, sorted(copy.listed)
+        path = path or listed[nth % len(listed)]
+        if not back:
+            # A colleague changes it in the newest version, from a copy of their own.
+            other = self._new_folder("bob")
+            self._look(other)
+            newest = self.model.newest(copy.name)
+            self._pull(other, self.copies[-1][1], copy.name, newest, (), mode, force=False)
+            self._put(other, path, change)
+            self._look(other)
+            self.add(len(self.copies) - 1, None, False, False, True, False)
+        target = max(1, old - 1) if back else self.model.newest(copy.name)
+        self._put(folder, path, edit)
+        self._look(folder)
+        self._pull(folder, copy, copy.name, target, (), mode, force=force)
+
     def _pull(
         self,
         folder: Path,
