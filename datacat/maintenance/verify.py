@@ -26,8 +26,9 @@ from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started, StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.executor import run_bounded, threads
-from datacat.transfer.fetch import Damaged, Fetch, Sink, Wanted
+from datacat.transfer.fetch import Fetch
 from datacat.transfer.following import look_through
+from datacat.transfer.sink import Damaged, Sink, Wanted, want
 from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder
 from datacat.working_copy.lookup import attach_index, attach_manifest
@@ -146,16 +147,14 @@ def _verify_content(
 ) -> VerifyResult:
     """Read the content of all files in `every(ref, …)`, each digest once."""
     share = 1.0 if sample is None else sample / 100
-    workspace.execute(
+    want(
+        workspace,
         f"""
-        create table wanted as
         select any_value(path) as path, 'file' as kind, size, false as executable,
-               0::bigint as mtime_ns, digest, null::varchar as target,
-               null::bigint as there_size, null::bigint as there_mtime_ns,
-               null::bigint as there_ctime_ns, null::bigint as there_inode
+               0::bigint as mtime_ns, digest, null::varchar as target
         from every where kind = 'file' and size > 0
         group by digest, size having random() < {share}
-        """
+        """,
     )
     pieces, pieces_bytes, checked, size = workspace.row(
         """

@@ -9,7 +9,6 @@ clone or link them. Every stored byte that is read here is compared with its che
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from datacat.objects.codec import decode
 from datacat.progress import StopSignal
 from datacat.sql import Row, Workspace
 from datacat.transfer.executor import run_bounded
+from datacat.transfer.sink import Damaged, Sink, Wanted
 
 TASK_BYTES = 8 * 1024 * 1024
 """Plain bytes of the small files that one task reads from a pack and holds in memory."""
@@ -36,21 +36,6 @@ STREAM_BYTES = 4 * BLOCK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file to fetch: where it goes, and what it is.
-
-    `there` is what lies there now and may be replaced: its size, mtime, ctime and inode.
-    """
-
-    path: str
-    size: int
-    executable: bool
-    mtime_ns: int
-    digest: bytes
-    there: tuple[int, int, int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
 class Piece:
     """Where one chunk's bytes lie."""
 
@@ -61,32 +46,6 @@ class Piece:
     stored_size: int
     codec: str
     checksums: bytes
-
-
-class Sink(ABC):
-    """Where content goes. Called from many threads, once per wanted file."""
-
-    @abstractmethod
-    def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
-        """Take the content of a file, in order, verified. `Corrupt` may come out of `parts`."""
-
-    @abstractmethod
-    def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
-        """Take a file whose plain bytes lie at `source`, with the checksums of its blocks."""
-
-    def write_many(self, files: Sequence[tuple[Wanted, bytes | memoryview]]) -> None:
-        """Take many small files, each whole and verified."""
-        for wanted, data in files:
-            self.write(wanted, iter((data,)))
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A file that could not be fetched, and why: its stored bytes are wrong, or `missing`."""
-
-    wanted: Wanted
-    reason: str
-    missing: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
 from datacat.sql import Workspace
-from datacat.transfer.fetch import Sink, Wanted
+from datacat.transfer.sink import Sink, Wanted
 from datacat.transfer.turns import Turns
 from datacat.working_copy.materialize import Destination, FileStat
 

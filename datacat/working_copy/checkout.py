@@ -24,7 +24,8 @@ from datacat.progress import Advanced, Finished, Started
 from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Damaged, Fetch
+from datacat.transfer.fetch import Fetch
+from datacat.transfer.sink import Damaged
 from datacat.working_copy import marker, safe_path
 from datacat.working_copy.arrival import Arrivals
 from datacat.working_copy.compare import compare_folder

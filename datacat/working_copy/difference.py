@@ -18,7 +18,8 @@ from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Fetch, Sink, Wanted
+from datacat.transfer.fetch import Fetch
+from datacat.transfer.sink import Sink, Wanted, want
 from datacat.working_copy import marker
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.copying import check
@@ -164,13 +165,9 @@ class Comparison:
         sink = _Files(folder)
         with Workspace() as own:
             attach_manifest(self._store, own, self._query, side.version, "version_files")
-            own.execute(
-                """
-                create table wanted as
-                select *, null::bigint as there_size, null::bigint as there_mtime_ns,
-                       null::bigint as there_ctime_ns, null::bigint as there_inode
-                from version_files where path in (select unnest($1::varchar[]))
-                """,
+            want(
+                own,
+                "select * from version_files where path in (select unnest($1::varchar[]))",
                 [list(names)],
             )
             attach_index(self._store, own, self._query, needed=side.version)

@@ -12,7 +12,8 @@ from datacat.progress import StopSignal
 from datacat.refs import Ref
 from datacat.sql import Workspace
 from datacat.transfer.executor import threads
-from datacat.transfer.fetch import Fetch, Sink, Wanted
+from datacat.transfer.fetch import Fetch
+from datacat.transfer.sink import Sink, Wanted, want
 from datacat.working_copy.copying import check
 from datacat.working_copy.lookup import attach_index, attach_manifest
 
@@ -59,15 +60,13 @@ def _readme(
     store: OpenedStore, workspace: Workspace, query: CatalogQuery, version: Version
 ) -> str | None:
     """The text of the README at the top of a version, if there is one of a sensible size."""
-    workspace.execute(
+    want(
+        workspace,
         f"""
-        create table wanted as
-        select *, null::bigint as there_size, null::bigint as there_mtime_ns,
-               null::bigint as there_ctime_ns, null::bigint as there_inode
-        from version_files
+        select * from version_files
         where kind = 'file' and {_README} and size between 1 and {README_BYTES_MAX}
         order by path limit 1
-        """
+        """,
     )
     attach_index(store, workspace, query, needed=version)
     sink, stop = _Text(), StopSignal()

@@ -23,14 +23,16 @@ from datacat.objects.index import Index, Segment, prepare
 from datacat.progress import StopSignal
 from datacat.sql import Workspace
 from datacat.transfer import fetch
-from datacat.transfer.fetch import Damaged, Fetch, Wanted
+from datacat.transfer import sink as sinks
+from datacat.transfer.fetch import Fetch
 from datacat.transfer.journal import ChunkRow
+from datacat.transfer.sink import Damaged, Wanted
 from tests.unit.objects.shelf import RecipeRow, Shelf, blake
 
 MIB = 1 << 20
 
 
-class Sink(fetch.Sink):
+class Sink(sinks.Sink):
     """Keeps what arrives whole; what raised on the way never did."""
 
     def __init__(self) -> None:
