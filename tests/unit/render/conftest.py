@@ -36,7 +36,7 @@ def make(*, tty: bool = True, width: int = 80, **options: Any) -> Seen:
         colour=False,
         now=NOW,
         home="/home/bob",
-        folder="/home/bob/data",
+        folder="/home/bob/proj",
         **options,
     )
     return Seen(screen, answers, notes)

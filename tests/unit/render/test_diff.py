@@ -109,6 +109,6 @@ def test_a_pipe_gets_every_change_with_bytes() -> None:
 
 def test_the_same_content() -> None:
     seen = make()
-    same = Diff("cmr@v3", "/home/bob/data/cmr", 0, 0, 0, 0, 1, 1, ())
+    same = Diff("cmr@v3", "/home/bob/proj/cmr", 0, 0, 0, 0, 1, 1, ())
     print_diff(seen.screen, same, limit=None, stat=False, names=False)
     assert seen.answers.getvalue() == "cmr@v3 and ./cmr hold the same content.\n"

@@ -160,7 +160,7 @@ def test_a_name_that_counts_versions_gets_the_one_hint() -> None:
 
 PULLED = PullResult(
     ref="cmr@v4",
-    path="/home/bob/data/cmr",
+    path="/home/bob/proj/cmr",
     files=4836,
     bytes=18_600_000_000,
     copied=4836,
@@ -227,7 +227,7 @@ PULLED = PullResult(
             ],
         ),
         (
-            {"backup": "/home/bob/data/cmr/.datacat/backup/1"},
+            {"backup": "/home/bob/proj/cmr/.datacat/backup/1"},
             [
                 "cmr@v4 is in ./cmr  (4,836 files, 18.6 GB, checked)",
                 "  your changes are kept in ./cmr/.datacat/backup/1",
@@ -242,7 +242,7 @@ def test_pull(changes: dict[str, object], expected: list[str]) -> None:
 
 def entry(**changes: object) -> StatusEntry:
     values: dict[str, object] = {
-        "path": "/home/bob/data/cmr",
+        "path": "/home/bob/proj/cmr",
         "ref": "cmr@v3",
         "state": "unchanged",
         "newest": "cmr@v3",
@@ -265,7 +265,7 @@ def test_status() -> None:
         seen.screen,
         [
             entry(state="changed", changes=changes, newest="cmr@v4"),
-            entry(path="/home/bob/data/labels", ref="cmr-labels@v2", newest="cmr-labels@v2"),
+            entry(path="/home/bob/proj/labels", ref="cmr-labels@v2", newest="cmr-labels@v2"),
             entry(
                 path="/home/bob/old",
                 ref=None,
@@ -309,7 +309,7 @@ def test_status_in_a_pipe() -> None:
     print_status(seen.screen, [entry(state="changed", changes=(Change("a", ChangeKind.REMOVED),))])
     assert seen.answers.getvalue().splitlines() == [
         "PATH\tREF\tSTATE\tNEWEST\tADDED\tMODIFIED\tREMOVED\tRENAMED",
-        "/home/bob/data/cmr\tcmr@v3\tchanged\tcmr@v3\t0\t0\t1\t0",
+        "/home/bob/proj/cmr\tcmr@v3\tchanged\tcmr@v3\t0\t0\t1\t0",
     ]
 
 
