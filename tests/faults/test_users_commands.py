@@ -1,0 +1,309 @@
+"""Commands of several logins of one machine: who may do what, and what each is told."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.killable import Ended, Killable
+from tests.trees import Tree, content, file, link, read_tree, without_times, write_tree
+
+TOOLS = ("useradd", "userdel", "groupadd", "groupdel")
+LARGE = 300_000
+
+pytestmark = [
+    pytest.mark.users,
+    pytest.mark.skipif(
+        not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to make users"
+    ),
+    pytest.mark.skipif(
+        any(shutil.which(tool) is None for tool in TOOLS), reason=f"needs {', '.join(TOOLS)}"
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Users of this machine: two of one team, and one who is not in it."""
+
+    group: str
+    alice: str
+    bob: str
+    eve: str
+
+
+def administer(*command: str) -> None:
+    """Run a tool that changes the users; another test may hold its lock for a moment."""
+    for _ in range(100):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if "lock" not in done.stderr:
+            break
+        time.sleep(0.1)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def logins() -> Iterator[Logins]:
+    mark = f"{os.getpid() % 100_000:x}{os.urandom(2).hex()}"
+    made = Logins(*(f"dc{name}{mark}" for name in ("t", "a", "b", "e")))
+    try:
+        administer("groupadd", made.group)
+        for login, more in ((made.alice, ["-G", made.group]), (made.bob, ["-G", made.group])):
+            administer("useradd", "--no-create-home", "--user-group", *more, login)
+        administer("useradd", "--no-create-home", "--user-group", made.eve)
+        yield made
+    finally:
+        for login in (made.alice, made.bob, made.eve):
+            if login in {user.pw_name for user in pwd.getpwall()}:
+                administer("userdel", login)
+        for group in (made.group, made.alice, made.bob, made.eve):
+            if group in {entry.gr_name for entry in grp.getgrall()}:
+                administer("groupdel", group)
+
+
+class Machine:
+    """A shared folder, and homes that nobody else can look into."""
+
+    def __init__(self, folder: Path, logins: Logins) -> None:
+        self.folder = folder
+        self.logins = logins
+        self.shared = folder / "shared"
+        self.shared.mkdir()
+        os.chown(self.shared, -1, grp.getgrnam(logins.group).gr_gid)
+        self.shared.chmod(0o2775)
+        self.store = self.shared / "datacat"
+        self.people = {
+            name: self._person(name, login)
+            for name, login in (
+                ("alice", logins.alice),
+                ("bob", logins.bob),
+                ("eve", logins.eve),
+            )
+        }
+
+    def _person(self, name: str, login: str) -> Killable:
+        home = self.folder / name
+        home.mkdir()
+        give(home, login)
+        home.chmod(0o700)
+        return Killable(home, {"DATACAT_STORE": str(self.store)}, login=login)
+
+    def run(self, name: str, *arguments: str, umask: int = 0o022, code: int = 0) -> Ended:
+        return self.people[name].run(*arguments, umask=umask, code=code)
+
+    def write(self, name: str, folder: str, tree: Tree) -> Path:
+        """A folder in somebody's home, which belongs to them."""
+        top = write_tree(self.folder / name / folder, tree)
+        give(top, getattr(self.logins, name))
+        return top
+
+    def read(self, name: str, folder: str) -> dict[str, object]:
+        return dict(without_times(read_tree(self.folder / name / folder, store=self.store)))
+
+
+def give(top: Path, login: str) -> None:
+    entry = pwd.getpwnam(login)
+    for path in (top, *top.rglob("*")):
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+
+@pytest.fixture
+def machine(logins: Logins) -> Iterator[Machine]:
+    folder = Path(tempfile.mkdtemp(prefix="datacat-users-", dir="/tmp"))
+    folder.chmod(0o755)
+    made = Machine(folder, logins)
+    try:
+        yield made
+    finally:
+        for person in made.people.values():
+            person.close()
+        shutil.rmtree(folder)
+
+
+TREE: Tree = {
+    "small.txt": file(b"hello"),
+    "empty.txt": file(b""),
+    "run.sh": file(b"#!/bin/sh\n", executable=True),
+    "large.bin": file(content(LARGE, 1)),
+    "link": link("small.txt"),
+}
+
+
+def check_store(machine: Machine) -> None:
+    """Every folder 02775, every file 0444, all of the team's group, none of root's."""
+    team = grp.getgrnam(machine.logins.group).gr_gid
+    members = {pwd.getpwnam(getattr(machine.logins, name)).pw_uid for name in ("alice", "bob")}
+    for path in (machine.store, *machine.store.rglob("*")):
+        status = path.lstat()
+        expected = 0o2775 if stat.S_ISDIR(status.st_mode) else 0o444
+        assert stat.S_IMODE(status.st_mode) == expected, f"{path} {status.st_mode:o}"
+        assert status.st_gid == team, path
+        assert status.st_uid in members, path
+    assert list((machine.store / "tmp").iterdir()) == []
+
+
+def snapshot(top: Path) -> dict[str, tuple[int, int, int]]:
+    return {
+        str(path): (path.lstat().st_mode, path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in (top, *top.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o002], ids=oct)
+def test_two_of_a_team_share_a_store(machine: Machine, umask: int) -> None:
+    machine.write("alice", "cmr", TREE)
+    group = machine.logins.group
+    machine.run("alice", "init", str(machine.store), "--group", group, "--yes", umask=umask)
+    machine.run("alice", "add", "cmr", "-m", "first", umask=umask)
+    check_store(machine)
+
+    joined = machine.run("bob", "init", str(machine.store), "--yes", umask=umask)
+    assert "1 dataset" in joined.err
+    assert "cmr@v1" in machine.run("bob", "ls", "--json").out
+    machine.run("bob", "pull", "cmr", umask=umask)
+    assert machine.read("bob", "cmr") == without_times(TREE)
+    for path in (machine.folder / "bob/cmr").rglob("*"):
+        if not path.is_symlink() and ".datacat" not in path.parts:
+            full = 0o777 if path.is_dir() or path.name == "run.sh" else 0o666
+            assert stat.S_IMODE(path.stat().st_mode) == full & ~umask, path
+
+    edit = {"bob.txt": file(b"bob"), "bob.bin": file(content(LARGE, 3))}
+    machine.write("bob", "cmr", edit)
+    machine.run("bob", "add", "cmr", "-m", "second", umask=umask)
+    machine.write("bob", "labels", {"x.csv": file(content(5_000, 2))})
+    machine.run("bob", "add", "labels", umask=umask)
+    check_store(machine)
+
+    machine.run("alice", "pull", "cmr", "-d", "from-bob", umask=umask)
+    assert machine.read("alice", "from-bob") == without_times({**TREE, **edit})
+    machine.run("alice", "pull", "labels", umask=umask)
+    machine.run("alice", "verify", "--all")
+    machine.write("alice", "labels", {"y.csv": file(b"1")})
+    machine.run("alice", "add", "labels", umask=umask)
+    check_store(machine)
+    versions = machine.run("bob", "log", "labels", "--json").out
+    assert '"labels@v2"' in versions
+    assert machine.logins.group not in versions
+
+
+def test_a_folder_that_one_may_not_enter(machine: Machine) -> None:
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(machine.store), "--group", machine.logins.group, "--yes")
+    machine.run("alice", "add", "cmr")
+    machine.shared.chmod(0o2770)
+    before = snapshot(machine.store)
+    machine.write("eve", "mine", {"x": file(b"1")})
+    for command in (
+        ["ls"],
+        ["pull", "cmr"],
+        ["show", "cmr"],
+        ["add", "mine"],
+        ["verify", "--all"],
+        ["status", "mine"],
+        ["init", str(machine.store), "--yes"],
+    ):
+        failed = machine.run("eve", *command, code=4)
+        assert failed.out == ""
+        assert failed.err.startswith("Error: "), failed
+        assert str(machine.shared) in failed.err
+        assert machine.logins.group in failed.err, "whose it is"
+        assert f"usermod -aG {machine.logins.group} {machine.logins.eve}" in failed.err
+    assert snapshot(machine.store) == before
+    assert machine.read("eve", "mine") == {"x": file(b"1")}
+    assert not (machine.folder / "eve" / "cmr").exists()
+
+
+def test_who_may_only_read(machine: Machine) -> None:
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(machine.store), "--group", machine.logins.group, "--yes")
+    machine.run("alice", "add", "cmr")
+    before = snapshot(machine.store)
+
+    machine.run("eve", "pull", "cmr")
+    assert machine.read("eve", "cmr") == without_times(TREE)
+    machine.run("eve", "pull", "cmr", "-d", "linked", "--link", "symlink")
+    assert machine.read("eve", "linked") == without_times(TREE)
+    for command in (
+        ["ls"],
+        ["show", "cmr"],
+        ["log"],
+        ["log", "cmr"],
+        ["status", "cmr"],
+        ["status", "cmr", "--hash"],
+        ["diff", "cmr"],
+        ["verify", "--all"],
+        ["verify", "cmr@v1"],
+        ["pull", "cmr"],
+    ):
+        machine.run("eve", *command)
+    machine.write("eve", "cmr", {"small.txt": file(b"changed"), "new.bin": file(content(LARGE, 5))})
+    mine = machine.read("eve", "cmr")
+    assert "small.txt" in machine.run("eve", "status", "cmr", "--json").out
+    for command in (["add", "cmr"], ["add", "cmr", "--name", "other"]):
+        failed = machine.run("eve", *command, code=4)
+        assert failed.err.startswith(f"Error: cannot write to {machine.store}")
+        assert f"it belongs to group '{machine.logins.group}'" in failed.err
+        assert f"usermod -aG {machine.logins.group} {machine.logins.eve}" in failed.err
+    assert machine.read("eve", "cmr") == mine
+    assert snapshot(machine.store) == before
+    assert machine.run("alice", "verify", "--all")
+    # The copy still knows what it is, and what was changed in it.
+    assert '"ref": "cmr@v1"' in machine.run("eve", "status", "cmr", "--json").out
+
+
+def test_hard_links_to_what_others_own(machine: Machine) -> None:
+    """Linux lets only owners make them (protected_hardlinks): the rest are told what to do."""
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(machine.store), "--group", machine.logins.group, "--yes")
+    machine.run("alice", "add", "cmr")
+
+    machine.run("alice", "pull", "cmr", "-d", "own", "--link", "hardlink")
+    assert (machine.folder / "alice/own/large.bin").stat().st_nlink == 2
+    assert machine.read("alice", "own") == without_times(TREE)
+
+    protected = Path("/proc/sys/fs/protected_hardlinks")
+    if not protected.exists() or protected.read_text().strip() != "1":
+        pytest.skip("this machine lets anybody make hard links")
+    failed = machine.run("bob", "pull", "cmr", "--link", "hardlink", code=1)
+    assert failed.err.startswith("Error: cannot hard link from the store")
+    assert "--link symlink" in failed.err
+    assert not (machine.folder / "bob/cmr/large.bin").exists()
+    check_store(machine)
+    machine.run("bob", "pull", "cmr", "--link", "symlink")
+    assert machine.read("bob", "cmr") == without_times(TREE)
+    machine.run("bob", "pull", "cmr", "-d", "copied")
+    assert machine.read("bob", "copied") == without_times(TREE)
+    check_store(machine)
+
+
+def test_a_folder_that_belongs_to_somebody_else(machine: Machine) -> None:
+    """A folder that one may read but not write is saved all the same, and stays as it is."""
+    machine.run("alice", "init", str(machine.store), "--group", machine.logins.group, "--yes")
+    shared = write_tree(machine.shared / "results", TREE)
+    give(shared, machine.logins.alice)
+    for path in (shared, *shared.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.name == "run.sh" else 0o644)
+    before = snapshot(shared)
+    machine.run("bob", "add", str(shared))
+    assert snapshot(shared) == before
+    machine.run("alice", "pull", "results", "-d", "copy")
+    assert machine.read("alice", "copy") == without_times(TREE)
+    refused = machine.run("bob", "pull", "results", "-d", str(shared), "--force", code=4)
+    assert refused.err.startswith(f"Error: cannot use {shared}/.datacat: permission denied")
+    (shared / "small.txt").chmod(0o600)
+    failed = machine.run("bob", "add", str(shared), "--name", "again", "--new", code=1)
+    assert "small.txt" in failed.err
+    assert "ermission denied" in failed.err
+    check_store(machine)
