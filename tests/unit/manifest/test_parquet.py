@@ -151,6 +151,13 @@ def test_text_that_is_not_utf_8(workspace: Workspace) -> None:
     assert_damaged(workspace, path)
 
 
+def test_a_column_name_that_is_not_utf_8(workspace: Workspace) -> None:
+    """DuckDB's own message about it cannot be decoded."""
+    path = written(workspace, GOOD)
+    path.write_bytes(path.read_bytes().replace(b"executable", b"executabl\xff"))
+    assert_damaged(workspace, path)
+
+
 def test_a_fetched_manifest_is_what_the_record_names(tmp_path: Path, workspace: Workspace) -> None:
     backend = MemoryBackend()
     data = written(workspace, GOOD).read_bytes()

@@ -380,6 +380,14 @@ def test_a_segment_that_is_not_parquet(tmp_path: Path) -> None:
         assert_corrupt(shelf, tmp_path / "cache", shelf.stored(2 + number, data))
 
 
+def test_a_column_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    """DuckDB's own message about it cannot be decoded."""
+    shelf = Shelf(MemoryBackend())
+    data = shelf.backend.read(shelf.segment(1, some_rows(2, 5)).file.key)
+    bad = shelf.stored(2, data.replace(b"stored_size", b"stored_siz\xff"))
+    assert_corrupt(shelf, tmp_path / "cache", bad)
+
+
 def test_parquet_with_a_damaged_page(tmp_path: Path) -> None:
     """Whatever DuckDB makes of it: rows that are possible, or `Corrupt` with the name."""
     shelf = Shelf(MemoryBackend())
