@@ -125,3 +125,26 @@ def test_a_copy_that_holds_an_older_version_stays_what_it_was(
     assert not alice.add(write_tree(tmp_path / "a", {"x": file(b"1")})).created
     assert alice.status([tmp_path / "a"])[0].ref == "x@v2"
     assert alice.add(tmp_path / "a", new_version=True).version.ref == "x@v3"
+
+
+def test_a_partial_copy_stays_partial_and_never_drops_what_was_not_pulled(
+    store: Opener, tmp_path: Path
+) -> None:
+    alice, bob = store(), store("bob")
+    whole = {"a.csv": file(b"1"), "b.csv": file(b"1"), "c.bin": file(b"1")}
+    alice.add(write_tree(tmp_path / "whole", whole), name="x")
+    bob.pull("x", patterns=["*.csv"], dest=tmp_path / "part")
+    for number in (2, 3):
+        result = bob.add(write_tree(tmp_path / "part", {"a.csv": file(b"%d" % number)}))
+        assert (result.version.number, result.kept) == (number, 1)
+        assert {info.path for info in alice.files("x")} == set(whole)
+        assert bob.status([tmp_path / "part"])[0].partial
+    (tmp_path / "part/b.csv").unlink()
+    bob.add(tmp_path / "part")
+    assert {info.path for info in alice.files("x@v4")} == {"a.csv", "c.bin"}
+    alice.pull("x", dest=tmp_path / "whole")
+    alice.add(write_tree(tmp_path / "whole", {"d.bin": file(b"2"), "e.csv": file(b"2")}))
+    bob.pull("x", dest=tmp_path / "part", patterns=["*.csv"])
+    assert set(read_tree(tmp_path / "part")) == {"a.csv", "e.csv"}
+    assert bob.add(tmp_path / "part", only_here=True).version.files == 2
+    assert not bob.status([tmp_path / "part"])[0].partial

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -95,6 +96,29 @@ class StoreMachine(RuleBasedStateMachine):
         self.copies: list[tuple[Path, Copy]] = []
         self.expected: dict[Path, dict[str, Entry]] = {}
 
+    @initialize(
+        first=st.dictionaries(PATHS, ENTRIES, min_size=2, max_size=6),
+        then=st.dictionaries(PATHS, st.none() | ENTRIES, min_size=1, max_size=3),
+        patterns=PATTERNS,
+        mode=MODES,
+    )
+    def begin(
+        self,
+        first: dict[str, Entry],
+        then: dict[str, Entry | None],
+        patterns: tuple[str, ...],
+        mode: LinkMode,
+    ) -> None:
+        """Two versions, and a copy of the older one: what follows is about them."""
+        self.make_folder("alice", first)
+        self.add(0, "one", False, False, False, False)
+        self.pull_new("bob", 0, patterns, mode)
+        folder, _ = self.copies[0]
+        for path, entry in then.items():
+            self._put(folder, path, entry)
+        self._look(folder)
+        self.add(0, None, False, False, False, False)
+
     # Folders, as people treat them
 
     @rule(person=PEOPLE, tree=st.dictionaries(PATHS, ENTRIES, max_size=6))
@@ -144,15 +168,16 @@ class StoreMachine(RuleBasedStateMachine):
     def _copy(self, which: int) -> tuple[Path, Copy]:
         return self.copies[which % len(self.copies)]
 
-    def _put(self, folder: Path, path: str, entry: Entry) -> None:
-        """Put `entry` at `path`, whatever has to go for it."""
+    def _put(self, folder: Path, path: str, entry: Entry | None) -> None:
+        """Put `entry` at `path`, whatever has to go for it; None: nothing."""
         for place in [*reversed(parents(path)), path]:
             there = folder / place
             if there.is_symlink() or there.is_file():
                 there.unlink()
             elif there.is_dir() and place == path:
                 shutil.rmtree(there)
-        write_entry(folder, path, entry)
+        if entry is not None:
+            write_entry(folder, path, entry)
 
     def _look(self, folder: Path) -> None:
         self.expected[folder] = without_times(read_tree(folder, store=self.place))
@@ -239,7 +264,7 @@ class StoreMachine(RuleBasedStateMachine):
         nth=ONE_OF,
         path=st.none() | PATHS,
         edit=ENTRIES,
-        change=ENTRIES,
+        change=st.none() | ENTRIES,
         back=st.booleans(),
         force=st.booleans(),
         mode=MODES,
@@ -250,7 +275,7 @@ class StoreMachine(RuleBasedStateMachine):
         nth: int,
         path: str | None,
         edit: Entry,
-        change: Entry,
+        change: Entry | None,
         back: bool,
         force: bool,
         mode: LinkMode,
@@ -405,7 +430,7 @@ def plain(changes: tuple[Change, ...]) -> dict[str, str]:
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_the_store_does_what_the_model_does(kind: str) -> None:
     machine = type(f"{kind.title()}Machine", (StoreMachine,), {"kind": kind})
-    run_state_machine_as_test(machine, settings=searching(12, stateful_step_count=14))
+    run_state_machine_as_test(machine, settings=searching(9, stateful_step_count=11))
 
 
 def test_write_tree_and_read_tree_agree(tmp_path: Path) -> None:
