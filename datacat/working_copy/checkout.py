@@ -158,9 +158,11 @@ class _Pull:
         workspace.execute(
             """
             create table to_remove as
-            select l.path, l.kind from listed l
-            semi join tree t using (path)
-            anti join selected s using (path)
+            select l.path, l.kind
+            from listed l
+            join tree t using (path)
+            left join selected s using (path)
+            where s.path is null or (s.kind = 'dir' and t.kind <> 'dir')
             union
             -- An empty folder below what becomes a file: it is nothing, and would be in the way.
             select path, kind

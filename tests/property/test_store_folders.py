@@ -9,7 +9,7 @@ import pytest
 
 from datacat.errors import Refused
 from datacat.store import Store
-from tests.trees import EMPTY_FOLDER, Tree, file, read_tree, without_times, write_tree
+from tests.trees import EMPTY_FOLDER, Tree, file, link, read_tree, without_times, write_tree
 
 Opener = Callable[..., Store]
 
@@ -148,3 +148,14 @@ def test_a_partial_copy_stays_partial_and_never_drops_what_was_not_pulled(
     assert set(read_tree(tmp_path / "part")) == {"a.csv", "e.csv"}
     assert bob.add(tmp_path / "part", only_here=True).version.files == 2
     assert not bob.status([tmp_path / "part"])[0].partial
+
+
+def test_a_file_that_becomes_an_empty_folder(store: Opener, tmp_path: Path) -> None:
+    alice = store()
+    alice.add(write_tree(tmp_path / "one", {"k/x": file(b"1"), "l": link("k")}), name="x")
+    alice.pull("x", dest=tmp_path / "copy")
+    after = {"k/x": EMPTY_FOLDER, "l": EMPTY_FOLDER}
+    alice.add(write_tree(tmp_path / "two", after), name="x")
+    assert alice.pull("x", dest=tmp_path / "copy").removed == 2
+    assert read_tree(tmp_path / "copy") == after
+    assert not (tmp_path / "copy/.datacat/backup").exists()
