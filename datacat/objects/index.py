@@ -277,7 +277,7 @@ def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterabl
           and not exists (select 1 from barred_seqs b where b.seq = c.seq)
         """
     )
-    # A recipe counts by itself: two of the same object, of two commits or of runs that overlap,
+    # A recipe of a condemned segment is lost with it. One counts by itself: two of the same object, of two commits or of runs that overlap,
     # are never taken for one.
     workspace.execute(
         """
@@ -285,7 +285,10 @@ def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterabl
         select distinct digest, size from usable
         union
         select r.object, sum(c.size)
-        from (select distinct object, ordinal, chunk, seq from recipes) r
+        from (
+            select distinct object, ordinal, chunk, seq from recipes p
+            where not exists (select 1 from barred_seqs b where b.seq = p.seq)
+        ) r
         left join (select digest, any_value(size) as size from usable group by digest) c
             on c.digest = r.chunk
         group by r.object, r.seq

@@ -131,6 +131,9 @@ def test_the_encoder_comes_back_when_a_kind_compresses_again(
     for _ in range(codec.GIVE_UP_AFTER):
         assert encoder.encode(text(1000), kind=".bin")[0] == ZSTD
     assert tries.count == codec.GIVE_UP_AFTER
+    for _ in range(codec.GIVE_UP_AFTER - 1):
+        encoder.encode(NOISE[:100], kind=".bin")
+    assert encoder.encode(text(1000), kind=".bin")[0] == ZSTD, "what was before is forgotten"
 
 
 # Hostile frames

@@ -479,3 +479,17 @@ def test_giant_sizes_do_not_overflow() -> None:
         prepare(workspace, barred=[], barred_seqs=[])
         found: dict[bytes, int] = dict(workspace.all("select digest, size from objects"))
     assert found[b"o" * 32] == 5000 * giant
+
+
+def test_rows_that_two_runs_share_count_once() -> None:
+    """As when two clients merged ranges that overlap."""
+    chunk = bytes.fromhex("ab" * 32)
+    with Workspace() as workspace:
+        workspace.execute(
+            f"create view chunks as select *, 2 as seq from ({GOOD} union all {GOOD})"
+        )
+        workspace.execute("create table recipes (object blob, ordinal bigint, chunk blob, seq int)")
+        workspace.load("recipes", 2 * [(b"o" * 32, n, chunk, 2) for n in range(3)])
+        prepare(workspace, [])
+        found = workspace.all("select digest, size from objects")
+    assert sorted(found) == [(b"o" * 32, 15), (chunk, 5)]
