@@ -277,8 +277,8 @@ def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterabl
           and not exists (select 1 from barred_seqs b where b.seq = c.seq)
         """
     )
-    # A recipe of a condemned segment is lost with it. One counts by itself: two of the same object, of two commits or of runs that overlap,
-    # are never taken for one.
+    # A recipe of a condemned segment is lost with it. One counts by itself: two of the same object,
+    # of two commits or of runs that overlap, are never taken for one.
     workspace.execute(
         """
         create view objects as
