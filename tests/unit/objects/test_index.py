@@ -490,6 +490,6 @@ def test_rows_that_two_runs_share_count_once() -> None:
         )
         workspace.execute("create table recipes (object blob, ordinal bigint, chunk blob, seq int)")
         workspace.load("recipes", 2 * [(b"o" * 32, n, chunk, 2) for n in range(3)])
-        prepare(workspace, [])
+        prepare(workspace, barred=[], barred_seqs=[])
         found = workspace.all("select digest, size from objects")
     assert sorted(found) == [(b"o" * 32, 15), (chunk, 5)]
