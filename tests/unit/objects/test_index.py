@@ -412,10 +412,16 @@ def test_parquet_with_a_damaged_page(tmp_path: Path) -> None:
 # What can be read back
 
 
-def seen(shelf: Shelf, folder: Path, segments: list[Segment], barred: list[str]) -> set[Row]:
+def seen(
+    shelf: Shelf,
+    folder: Path,
+    segments: list[Segment],
+    barred: list[str],
+    barred_seqs: Sequence[int] = (),
+) -> set[Row]:
     with Workspace() as workspace:
         Index(shelf.backend, folder).attach(workspace, segments, merge=True)
-        prepare(workspace, barred=barred, barred_seqs=[])
+        prepare(workspace, barred=barred, barred_seqs=barred_seqs)
         usable = {row[0] for row in workspace.all("select container from usable")}
         assert not usable & set(barred)
         return set(workspace.all("select * from objects"))
@@ -479,6 +485,21 @@ def test_giant_sizes_do_not_overflow() -> None:
         prepare(workspace, barred=[], barred_seqs=[])
         found: dict[bytes, int] = dict(workspace.all("select digest, size from objects"))
     assert found[b"o" * 32] == 5000 * giant
+
+
+def test_what_a_condemned_segment_says_need_not_be_found(tmp_path: Path) -> None:
+    shelf = Shelf(MemoryBackend())
+    made = blake(b"abb")
+    segments = [
+        shelf.segment(2, shelf.pack(2, [b"a", b"bb"])),
+        shelf.segment(3, shelf.pack(3, [b"a"])),
+        shelf.segment(3, [(made, 0, blake(b"a")), (made, 1, blake(b"bb"))], "recipes"),
+    ]
+    a, b = (blake(b"a"), 1), (blake(b"bb"), 2)
+    assert seen(shelf, tmp_path, segments, []) == {a, b, (made, 3)}
+    assert seen(shelf, tmp_path, segments, [], [3]) == {a, b}
+    assert seen(shelf, tmp_path, segments, [], [2]) == {a}
+    assert seen(shelf, tmp_path, segments, [], [2, 3]) == set()
 
 
 def test_rows_that_two_runs_share_count_once() -> None:

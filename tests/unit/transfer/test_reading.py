@@ -163,6 +163,14 @@ def test_short_reads_are_continued(file: Path, monkeypatch: pytest.MonkeyPatch) 
     assert read(file) == DATA
 
 
+def test_an_end_before_the_size(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that gives less than it says, and changes no time: never half a file."""
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda fd, count: real(fd, min(count, 10))[:-1])
+    with pytest.raises(Failed, match="changed while"):
+        read(file)
+
+
 def test_real_threads(file: Path) -> None:
     """A writer that rewrites the file in place all the time: the file, or an error that says so.
 
