@@ -9,6 +9,7 @@ pull is continued by running it again: what has arrived is recognised by its con
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from datacat.working_copy.materialize import Destination, FileStat
 from datacat.working_copy.room import refuse_full
 from datacat.working_copy.scan import empty_tree, keep_digests, save_digests, scan_folder
 from datacat.working_copy.selection import PathPatterns, no_match
+from datacat.working_copy.temporary import remove_abandoned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,11 @@ class _Pull:
         (to_do,) = self._workspace.row(
             "select (select count(*) from to_write) + (select count(*) from to_remove)"
         )
-        if self._request.dry_run or (not to_do and self._is_marked()):
+        if self._request.dry_run:
+            return result
+        if not to_do and self._is_marked():
+            left = self._place.root / marker.DIRECTORY / marker.TEMPORARY
+            remove_abandoned(left, now_ns=time.time_ns())
             return result
         return self._write(result)
 
@@ -240,7 +246,7 @@ class _Pull:
                     workspace,
                     "selected",
                     listing=f"the list of {self._version.ref}",
-                    names=safe_path.probe(place.root),
+                    names=destination.names(),
                 )
                 refuse_full(
                     workspace,

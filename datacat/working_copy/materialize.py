@@ -25,6 +25,7 @@ from datacat.text import human_bytes, printable
 from datacat.working_copy import copying, marker
 from datacat.working_copy.folders import Folder, Folders
 from datacat.working_copy.new_path import FileStat, NewPath, check, lstat
+from datacat.working_copy.safe_path import FileNames, probe
 from datacat.working_copy.temporary import TemporaryFolder
 
 __all__ = ["Destination", "FileStat", "Placed"]
@@ -78,6 +79,11 @@ class Destination:
         """Remove the temporaries and close all folders. Safe to call twice."""
         self._folders.close()
         self._temporary.close()
+
+    def names(self) -> FileNames:
+        """How this folder treats names, tried where a killed pull leaves nothing to be saved."""
+        with _Errors(self.root, ""):
+            return probe(self._temporary.whole)
 
     def write_file(
         self,

@@ -17,8 +17,9 @@ ABANDONED_NS_MIN = 60_000_000_000
 class TemporaryFolder:
     """A fresh folder `path` (relative to the root), locked while the pull lives.
 
-    `folder` is open for all threads until `close`. Removes the folders of pulls that are dead:
-    those whose lock can be taken. Where folders cannot be locked, none is removed.
+    `folder` is open for all threads until `close`; `whole` is its absolute path. Removes the
+    folders of pulls that are dead: those whose lock can be taken. Where folders cannot be locked,
+    none is removed.
     """
 
     def __init__(self, folders: Folders, parent: str) -> None:
@@ -26,30 +27,31 @@ class TemporaryFolder:
         self.path = f"{parent}/{self.name}"
         # By way of `folders`, so that no component is a link.
         self.folder = folders.get(self.path, create=True).duplicate()
-        self._whole = folders.root / self.path
-        self._lock = _locked(self._whole)
-        if self._lock is not None:
-            self._remove_abandoned()
+        self.whole = folders.root / self.path
+        self._lock = _locked(self.whole)
+        with contextlib.suppress(OSError):
+            # The clock of the file system, which need not be ours.
+            remove_abandoned(self.whole.parent, now_ns=self.whole.stat().st_mtime_ns)
 
     def close(self) -> None:
         """Remove the folder with all that is in it. Safe to call twice."""
-        shutil.rmtree(self._whole, ignore_errors=True)
+        shutil.rmtree(self.whole, ignore_errors=True)
         self.folder.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _remove_abandoned(self) -> None:
-        with contextlib.suppress(OSError):
-            now = self._whole.stat().st_mtime_ns
-            for entry in list(os.scandir(self._whole.parent)):
-                status = entry.stat(follow_symlinks=False)
-                if entry.name == self.name or status.st_mtime_ns > now - ABANDONED_NS_MIN:
-                    continue
-                lock = _locked(Path(entry.path))
-                if lock is not None:
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                    os.close(lock)
+
+def remove_abandoned(parent: Path, *, now_ns: int) -> None:
+    """Remove the folders in `parent` that pulls have left which were killed a while ago."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(parent)):
+            if entry.stat(follow_symlinks=False).st_mtime_ns > now_ns - ABANDONED_NS_MIN:
+                continue
+            lock = _locked(Path(entry.path))
+            if lock is not None:
+                shutil.rmtree(entry.path, ignore_errors=True)
+                os.close(lock)
 
 
 def _locked(folder: Path) -> int | None:

@@ -32,6 +32,9 @@ STEPS = {
 }
 
 
+FILES = ("out", "err", "steps")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended. `steps` counts what it did to files, if it got to its end."""
@@ -63,7 +66,7 @@ class Killable:
         self._login = login
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
-        self._files = [home / name for name in ("out", "err", "steps")]
+        self._files = [home / name for name in FILES]
         self._server = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "tests.faults.killable"],
             cwd=ROOT,
@@ -125,7 +128,8 @@ def serve() -> None:
     home = Path(os.environ["HOME"])
     for line in sys.stdin:
         order: dict[str, Any] = json.loads(line)
-        (home / "steps").unlink(missing_ok=True)
+        for name in FILES:  # a process that is killed at once must not seem to have said something
+            (home / name).unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
             _command(order, home)

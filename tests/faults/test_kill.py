@@ -1,6 +1,4 @@
-"""Run by name: pytest tests/faults/kill_by_hand.py. On a loaded machine two of its shards failed.
-
-SIGKILL at any step of `add` and `pull`: nothing is lost, nothing is half, and it goes on.
+"""SIGKILL at any step of `add` and `pull`: nothing is lost, nothing is half, and it goes on.
 
 Two hundred kills in shards that run beside each other. Half of those of an add fall into its last
 steps, where segment, manifest and record are published.
