@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import xxhash
@@ -79,6 +80,12 @@ def checksums(data: bytes | bytearray | memoryview) -> bytes:
     return b"".join(
         checksum(view[start : start + BLOCK_BYTES]) for start in range(0, len(view), BLOCK_BYTES)
     )
+
+
+def file_checksum(path: Path) -> str:
+    """XXH3-64 of a local file's bytes in hex. Raises `OSError`."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, xxhash.xxh3_64).hexdigest()
 
 
 def label(algorithm: str, digest: bytes) -> str:

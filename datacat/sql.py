@@ -254,6 +254,9 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, UnicodeDecodeError):
+            # DuckDB quotes the bytes of a damaged file in what it wants to say.
+            raise Corrupt("an unreadable Parquet file: its names are not UTF-8") from error
         if isinstance(error, duckdb.Error):
             text = str(error)
             if "No space left" in text or "max_temp_directory_size" in text:

@@ -1,23 +1,16 @@
-"""The local catalog: the fold of the log in a DuckDB file, one per head.
+"""The local catalog: follows the log, answers from a snapshot, and appends records.
 
-`<cache>/<store id>/catalog-<seq>.duckdb` is the fold of the records 1..seq. A file is complete
-before it gets its name and is never changed afterwards; `sync` copies the newest, applies what is
-new and gives the copy its own name. So any number of processes share the folder, no two share a
-writable file, and every file may be deleted at any time: the log is the truth.
+`sync` copies the newest snapshot, applies what is new and publishes the copy as the next one. No
+two processes share a writable file, and every file may be deleted: the log is the truth.
 """
 
 from __future__ import annotations
 
 import errno
 import itertools
-import os
-import re
-import secrets
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +19,7 @@ from datacat.catalog import schema, tables
 from datacat.catalog.fold import Applied, Fold
 from datacat.catalog.log import DEADLINE_SECONDS, Entry, Log
 from datacat.catalog.record import Record, Void, encode
+from datacat.catalog.snapshot import Snapshot, SnapshotFolder
 from datacat.errors import Conflict, Corrupt, StorageDenied, StorageError, StorageFull
 
 BATCH_RECORDS = 20_000
@@ -34,28 +28,7 @@ BATCH_RECORDS = 20_000
 REMEMBERED_RECORDS = 200_000
 """After so many a fold starts afresh over the database, so that its memory stays bounded."""
 
-KEPT_FILES = 2
-"""The newest catalog, and the one before it: another process may be just about to open that."""
-
-STALE_SECONDS = 3_600
-"""A temporary older than this was left by a process that died."""
-
 _ATTEMPTS = 5
-_NAME = re.compile(r"catalog-(\d{1,19})\.duckdb")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The catalog up to record `seq`, open read-only. What others save later is not in it."""
-
-    seq: int
-    digest: str
-    path: Path
-    connection: sql.Connection
-
-    def fold(self) -> Fold:
-        """A fold in memory over this snapshot, for the records that follow."""
-        return Fold(tables.StoredRows(self.connection.cursor()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +46,7 @@ class Catalog:
         self.log = log
         self.folder = cache_dir / store_id
         self._store_id = store_id
+        self._files = SnapshotFolder(self.folder, store_id=store_id)
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
 
@@ -86,9 +60,10 @@ class Catalog:
         """
         with self._lock, self._cache_failures():
             for _ in range(_ATTEMPTS):
-                base = self._snapshot or self._newest()
+                base = self._snapshot
                 self._snapshot = None
                 try:
+                    base = base or self._files.newest()
                     self._snapshot = self._advanced(base)
                     return self._snapshot
                 except FileNotFoundError:
@@ -97,7 +72,7 @@ class Catalog:
                     _refuse_full(error, self.folder)
                     if base is None:
                         raise
-                    self._discard(base.path)  # damaged: the log has everything
+                    self._files.discard(base.path)  # damaged: the log has everything
             self._snapshot = self._advanced(None)
             return self._snapshot
 
@@ -124,104 +99,21 @@ class Catalog:
             raise
 
     def _built(self, base: Snapshot | None, news: Iterator[Entry]) -> Snapshot:
-        """A new file: a copy of the base, or an empty one, with the news folded in."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.duckdb"
-        try:
-            if base is None:
-                sql.create_database(temporary)
-            else:
-                shutil.copyfile(base.path, temporary)
-            connection = sql.open_database(temporary, read_only=False)
+        """A new snapshot: the base, or nothing, with the news folded in."""
+        with self._files.temporary(base) as file:
+            connection = sql.open_database(file, read_only=False)
             try:
                 connection.execute(f"set memory_limit = '{sql.MEMORY_LIMIT}'")
                 if base is None:
-                    self._initialise(connection)
+                    schema.create(connection)
+                    connection.execute(
+                        "insert into fold.state values ($1, $2, 0, $3)",
+                        [schema.digest(), self._store_id, self.log.genesis_digest],
+                    )
                 seq = _fold_in(connection, news)
             finally:
                 connection.close()
-            if _wal(temporary).exists():
-                raise StorageError(f"{temporary} was not completed", kind="cache_failed")
-            path = self._named(temporary, seq)
-        finally:
-            for left in (temporary, _wal(temporary)):
-                with suppress(OSError):
-                    left.unlink(missing_ok=True)
-        self._clean(seq)
-        return self._opened(path)
-
-    def _initialise(self, connection: sql.Connection) -> None:
-        schema.create(connection)
-        connection.execute(
-            "insert into fold.state values ($1, $2, 0, $3)",
-            [schema.digest(), self._store_id, self.log.genesis_digest],
-        )
-
-    def _named(self, temporary: Path, seq: int) -> Path:
-        """Give a complete file its name. Whoever came first with the same head wins."""
-        path = self.folder / f"catalog-{seq}.duckdb"
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            with suppress(sql.Error):
-                self._opened(path)
-                return path
-            os.replace(temporary, path)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            os.replace(temporary, path)
-        return path
-
-    def _newest(self) -> Snapshot | None:
-        """The newest catalog of this store and schema in the cache; others are removed."""
-        for path in self._files():
-            try:
-                return self._opened(path)
-            except sql.Error as error:
-                _refuse_full(error, self.folder)
-                self._discard(path)
-        return None
-
-    def _opened(self, path: Path) -> Snapshot:
-        """Open a catalog file. Raises `sql.Error` when it is damaged or not ours."""
-        connection = sql.open_database(path, read_only=True)
-        try:
-            found = connection.execute(
-                "select schema_digest, store_id, head_seq, head_digest from fold.state"
-            ).fetchall()
-            expected = (schema.digest(), self._store_id)
-            if len(found) != 1 or found[0][:2] != expected or found[0][2] != _seq_of(path):
-                raise sql.Error(f"{path} is not a catalog of this store")
-        except BaseException:
-            connection.close()
-            raise
-        return Snapshot(seq=found[0][2], digest=found[0][3], path=path, connection=connection)
-
-    # The folder
-
-    def _files(self) -> list[Path]:
-        """Catalog files, newest first."""
-        try:
-            names = os.listdir(self.folder)
-        except FileNotFoundError:
-            return []
-        found = [self.folder / name for name in names if _NAME.fullmatch(name)]
-        return sorted(found, key=_seq_of, reverse=True)
-
-    def _clean(self, seq: int) -> None:
-        """Remove what nobody needs. A file that another process has open stays readable to it."""
-        older = [path for path in self._files() if _seq_of(path) <= seq]
-        for path in older[KEPT_FILES:]:
-            self._discard(path)
-        for path in self.folder.glob("tmp-*"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                    path.unlink()
-
-    def _discard(self, path: Path) -> None:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+            return self._files.publish(file, seq)
 
     @contextmanager
     def _cache_failures(self) -> Iterator[None]:
@@ -307,15 +199,6 @@ def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
             start = written
     connection.execute("commit")
     return written
-
-
-def _seq_of(path: Path) -> int:
-    found = _NAME.fullmatch(path.name)
-    return int(found.group(1)) if found else -1
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")
 
 
 def _refuse_full(error: sql.Error, folder: Path) -> None:

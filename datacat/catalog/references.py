@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from datacat import refs, text
 from datacat.catalog import answers
-from datacat.catalog.database import Snapshot
+from datacat.catalog.snapshot import Snapshot
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import Version
 from datacat.sql import Row

@@ -17,7 +17,7 @@ from datacat import layout
 from datacat.catalog.query import CatalogQuery
 from datacat.digest import checksums, new_hasher
 from datacat.errors import Corrupt, StorageMissing
-from datacat.manifest import diff, parquet
+from datacat.manifest import diff
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.model import ChangeKind, Damage, VerifyResult, Version
 from datacat.objects.index import Index
@@ -32,7 +32,7 @@ from datacat.transfer.sink import Damaged, Sink, Wanted, want
 from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder
 from datacat.working_copy.lookup import attach_index, attach_manifest
-from datacat.working_copy.mark import listing
+from datacat.working_copy.mark import attach_listing
 from datacat.working_copy.scan import keep_digests, scan_folder
 
 REPORTED_MAX = 1_000
@@ -93,7 +93,7 @@ def verify_folder(
     with Workspace() as workspace:
         scanned = scan_folder(workspace, root, store=store, watch=watch, ignore=ignore)
         workspace.execute("update tree set digest = null")
-        parquet.attach(workspace, listing(root, marked), "listed")
+        attach_listing(workspace, root, marked, "listed")
         compare_folder(workspace, scanned, "listed", store=store, watch=watch)
         keep_digests(workspace, scanned, algorithm=store.algorithm)
         checked, size = workspace.row(

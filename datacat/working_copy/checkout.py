@@ -17,7 +17,6 @@ from pathlib import Path
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import Corrupt, Refused, StorageFull
-from datacat.manifest import parquet
 from datacat.manifest.entry import COLUMNS
 from datacat.model import LinkMode, PullResult, Version
 from datacat.opened import OpenedStore, Watch
@@ -32,7 +31,7 @@ from datacat.working_copy.arrival import Arrivals
 from datacat.working_copy.compare import compare_folder
 from datacat.working_copy.destination import choose_place, find_local_edits
 from datacat.working_copy.lookup import attach_index, attach_manifest
-from datacat.working_copy.mark import listing, mark
+from datacat.working_copy.mark import attach_listing, mark
 from datacat.working_copy.materialize import Destination, FileStat
 from datacat.working_copy.room import refuse_full
 from datacat.working_copy.scan import empty_tree, keep_digests, save_digests, scan_folder
@@ -139,7 +138,7 @@ class _Pull:
                 workspace, scanned, "selected", store=self._store, watch=self._watch, into="ahead"
             )
             if place.marked is not None:
-                parquet.attach(workspace, listing(place.root, place.marked), "listed")
+                attach_listing(workspace, place.root, place.marked, "listed")
                 compare_folder(
                     workspace, scanned, "listed", store=self._store, watch=self._watch, into="edits"
                 )

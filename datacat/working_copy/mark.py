@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from datacat import sql
+from datacat.digest import file_checksum
 from datacat.errors import DatacatError
 from datacat.manifest import parquet
 from datacat.model import LinkMode, Version
@@ -16,12 +19,19 @@ from datacat.working_copy.marker import Marker
 from datacat.working_copy.scan import Scanned
 
 
-def listing(root: Path, marked: Marker) -> Path:
-    """The local list of the entries that the marker speaks of, in the form of a manifest.
+def attach_listing(workspace: Workspace, root: Path, marked: Marker, view: str) -> None:
+    """Make `view` show the entries that the marker of `root` speaks of.
 
-    It carries the marker's id, so that a marker never speaks of another one's list.
+    Raises `Corrupt` (`damaged_marker`) when the list is not the one that was written with it.
     """
-    return root / marker.DIRECTORY / f"manifest-{marked.id}.parquet"
+    path = marker.listing(root, marked.listing)
+    try:
+        whole = file_checksum(path) == marked.listing
+    except OSError as error:
+        raise marker.damaged(root, f"{path.name}: {error.strerror}") from error
+    if not whole:
+        raise marker.damaged(root, f"{path.name} was changed")
+    parquet.attach(workspace, path, view)
 
 
 def mark_saved(
@@ -60,6 +70,15 @@ def mark(
 ) -> None:
     """Write the marker of `root`; `relation` holds the entries of `version` that lie there."""
     folder = marker.prepare(root)
+    # The list first: a marker never speaks of a list that is not there.
+    written = folder / f".manifest-{secrets.token_hex(8)}"
+    try:
+        parquet.write(workspace, relation, written)
+        checksum = file_checksum(written)
+        path = marker.listing(root, checksum)
+        os.replace(written, path)
+    finally:
+        written.unlink(missing_ok=True)
     marked = Marker(
         store_id=store.info.id,
         store_url=store.backend.url,
@@ -70,12 +89,10 @@ def mark(
         pulled_at=store.client.now(),
         user=store.client.user,
         id=store.client.new_id(),
+        listing=checksum,
         patterns=patterns,
     )
-    # The list first: a marker never speaks of a list that is not there.
-    path = listing(root, marked)
-    parquet.write(workspace, relation, path)
     marker.write(root, marked)
-    for other in folder.glob("manifest-*.parquet"):
+    for other in marker.listings(root):
         if other != path:
             other.unlink(missing_ok=True)

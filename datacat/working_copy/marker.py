@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -21,7 +22,6 @@ from datacat.text import printable
 
 DIRECTORY = ".datacat"
 FILE = "copy.json"
-MANIFEST = "manifest.parquet"
 BACKUP = "backup"
 TEMPORARY = "tmp"
 
@@ -50,6 +50,7 @@ class Marker:
     pulled_at: datetime
     user: str
     id: str
+    listing: str
     patterns: tuple[str, ...] = ()
     format: int = FORMAT
 
@@ -126,11 +127,13 @@ def read(root: Path) -> Marker:
             )
         marker = msgspec.json.decode(data, type=Marker, strict=True)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise _damaged(root, str(error)) from error
+        raise damaged(root, str(error)) from error
     if len(data) > MARKER_BYTES_MAX:
-        raise _damaged(root, "it is too large")
+        raise damaged(root, "it is too large")
+    if not re.fullmatch("[0-9a-f]{16}", marker.listing):
+        raise damaged(root, "a value is no checksum")
     if marker.number < 1 or marker.format < 1 or marker.pulled_at.tzinfo is None:
-        raise _damaged(root, "a value is out of range")
+        raise damaged(root, "a value is out of range")
     return marker
 
 
@@ -145,6 +148,16 @@ def write(root: Path, marker: Marker) -> None:
     data = msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n"
     folder = prepare(root)
     replace_file(folder / FILE, data)
+
+
+def listing(root: Path, checksum: str) -> Path:
+    """The local list of a copy's entries, a manifest. Its name says what bytes it has."""
+    return root / DIRECTORY / f"manifest-{checksum}.parquet"
+
+
+def listings(root: Path) -> list[Path]:
+    """All such lists of `root`: one, unless a command was killed."""
+    return list((root / DIRECTORY).glob("manifest-*.parquet"))
 
 
 def prepare(root: Path) -> Path:
@@ -173,8 +186,8 @@ def remove(root: Path) -> None:
     if folder.is_symlink():
         return
     (folder / FILE).unlink(missing_ok=True)
-    for name in (MANIFEST, "stat_cache.parquet"):
-        (folder / name).unlink(missing_ok=True)
+    for file in (folder / "stat_cache.parquet", *listings(root)):
+        file.unlink(missing_ok=True)
     shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
     if not (folder / BACKUP).is_dir():
         shutil.rmtree(folder, ignore_errors=True)
@@ -203,7 +216,8 @@ def _failed(path: Path, error: OSError) -> Failed | StorageDenied | StorageFull:
     return Failed(f"cannot use {shown}: {error.strerror or error}")
 
 
-def _damaged(root: Path, reason: str) -> Corrupt:
+def damaged(root: Path, reason: str) -> Corrupt:
+    """What to raise, or to say, when a marker or its list is not what was written."""
     return Corrupt(
         f"what datacat knows about {printable(str(root))} is damaged ({printable(reason)[:200]})",
         kind="damaged_marker",

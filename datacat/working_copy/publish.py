@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datacat import layout
-from datacat.catalog.database import Snapshot
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
 from datacat.catalog.record import ChangeCounts, CodeState, StoredFile, StoredSegment, VersionAdd
+from datacat.catalog.snapshot import Snapshot
 from datacat.digest import label, new_hasher
 from datacat.errors import Corrupt
 from datacat.manifest import parquet

@@ -15,7 +15,7 @@ from pathlib import Path
 from datacat.catalog.query import CatalogQuery
 from datacat.create import begin_log
 from datacat.errors import DatacatError, Failed
-from datacat.manifest import diff, parquet
+from datacat.manifest import diff
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.model import AddResult, Changes, Version
 from datacat.opened import OpenedStore, Watch
@@ -27,7 +27,7 @@ from datacat.transfer.journal import ChunkRow, Journal, adopt
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.conflict import OvertakenMeanwhileError, conflict
 from datacat.working_copy.lookup import attach_index, attach_manifest
-from datacat.working_copy.mark import listing, mark_saved
+from datacat.working_copy.mark import attach_listing, mark_saved
 from datacat.working_copy.publish import (
     CondemnedMeanwhileError,
     Publication,
@@ -117,7 +117,7 @@ class _Save:
         if marked is None or not marked.partial or self._request.only_here or target.base is None:
             return 0
         attach_manifest(self._store, self._workspace, self._query, target.base, "base_files")
-        parquet.attach(self._workspace, listing(scanned.root, marked), "pulled_files")
+        attach_listing(self._workspace, scanned.root, marked, "pulled_files")
         self._workspace.execute(
             f"""
             insert into kept select {COLUMNS} from base_files

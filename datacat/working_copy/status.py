@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import NotFound
-from datacat.manifest import diff, parquet
+from datacat.manifest import diff
 from datacat.manifest.entry import tree_digest
 from datacat.model import LinkMode, StatusEntry, Version
 from datacat.opened import OpenedStore, Watch
@@ -16,7 +16,7 @@ from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder, hash_tree
-from datacat.working_copy.mark import listing
+from datacat.working_copy.mark import attach_listing
 from datacat.working_copy.marker import Marker
 from datacat.working_copy.scan import keep_digests, scan_folder
 
@@ -65,7 +65,7 @@ def _of_copy(
         scanned = scan_folder(workspace, root, store=store, watch=watch, ignore=ignore)
         if hash_all:
             workspace.execute("update tree set digest = null")
-        parquet.attach(workspace, listing(root, marked), "listed")
+        attach_listing(workspace, root, marked, "listed")
         compare_folder(workspace, scanned, "listed", store=store, watch=watch)
         keep_digests(workspace, scanned, algorithm=store.algorithm)
         changes = diff.changes(workspace)

@@ -68,6 +68,7 @@ def assert_right(scene: Scene, store: Store, *, pull: bool) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
+        "catalog",
         "segments",
         "manifests",
         "trees",
@@ -96,6 +97,8 @@ def test_a_damaged_cache_file(scene: Scene, warm: Path, kind: str) -> None:
     "name",
     [
         "copy.json",
+        "manifest-*.parquet",
+        "stat_cache.parquet",
     ],
 )
 def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
@@ -119,6 +122,15 @@ def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
             assert (damaged / "labels.csv").read_bytes() == EDITED
         shutil.rmtree(damaged)
     store.close()
+
+
+def test_a_stat_cache_with_a_name_that_is_not_utf_8(scene: Scene, warm: Path) -> None:
+    copy = scene.fresh()
+    store = Store.open(str(scene.store), client=client_of(warm))
+    store.pull("cmr@v2", dest=copy)
+    cache = copy / ".datacat" / "stat_cache.parquet"
+    cache.write_bytes(cache.read_bytes().replace(b"inode", b"inod\xff"))
+    assert status_of(store, copy) == ("unchanged", [])
 
 
 EDITED = b"id,label\n" * 300 + b"id,LABEL\n"

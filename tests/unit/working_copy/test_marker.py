@@ -24,6 +24,7 @@ MARKER = Marker(
     pulled_at=datetime(2026, 11, 22, 9, 14, 3, 250_000, tzinfo=UTC),
     user="bob",
     id="1" * 32,
+    listing="2" * 16,
 )
 
 
