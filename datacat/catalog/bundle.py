@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from datacat.catalog.record import RECORD_BYTES_MAX
 from datacat.errors import Corrupt
@@ -51,28 +52,40 @@ def encode(lines: Iterable[bytes]) -> bytes:
 def decode(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:
     """The lines of the bundle that arrives in `pieces`, in bounded memory.
 
-    Raises `Corrupt` where the bundle is damaged, cut or not a bundle, also after some lines.
+    A thread reads and decompresses one step ahead of whoever takes the lines. Raises `Corrupt`
+    where the bundle is damaged, cut or not a bundle, also after some lines.
     """
-    decompressor = zstd.ZstdDecompressor(
-        options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
-    )
+    steps = _decompressed(pieces, key)
     rest = b""
-    for piece in pieces:
-        data = piece
-        while True:
-            try:
-                rest += decompressor.decompress(data, max_length=_STEP_BYTES)
-            except (zstd.ZstdError, EOFError) as error:
-                raise _damaged(key) from error
-            data = b""
-            *lines, rest = rest.split(b"\n")
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        following = ahead.submit(next, steps, None)
+        while (step := following.result()) is not None:
+            following = ahead.submit(next, steps, None)
+            *lines, rest = (rest + step).split(b"\n")
             for line in lines:
                 yield line + b"\n"
             if len(rest) > RECORD_BYTES_MAX:
                 raise _damaged(key)
+    if rest:
+        raise _damaged(key)
+
+
+def _decompressed(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:
+    """The bundle's lines as bytes, `_STEP_BYTES` at a time. Raises `Corrupt`."""
+    decompressor = zstd.ZstdDecompressor(
+        options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
+    )
+    for piece in pieces:
+        data = piece
+        while True:
+            try:
+                yield decompressor.decompress(data, max_length=_STEP_BYTES)
+            except (zstd.ZstdError, EOFError) as error:
+                raise _damaged(key) from error
+            data = b""
             if decompressor.eof or decompressor.needs_input:
                 break
-    if rest or not decompressor.eof or decompressor.unused_data:
+    if not decompressor.eof or decompressor.unused_data:
         raise _damaged(key)
 
 

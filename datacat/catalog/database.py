@@ -187,16 +187,21 @@ def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
     connection.execute("begin")
     fold = Fold(tables.StoredRows(connection))
     written = start = fold.head
-    while batch := list(itertools.islice(news, BATCH_RECORDS)):
-        fold.prefetch([entry.record for entry in batch])
-        for entry in batch:
-            fold.apply(entry.seq, entry.record)
-        digest = batch[-1].digest
-        tables.write(connection, fold.drain(), base=written, head=fold.head, digest=digest)
+    while batch := [
+        (entry.seq, entry.record, entry.digest) for entry in itertools.islice(news, BATCH_RECORDS)
+    ]:
+        fold.prefetch(record for _, record, _ in batch)
+        for seq, record, _ in batch:
+            fold.apply(seq, record)
+        changes = fold.drain(keep_datasets=True)
+        tables.write(connection, changes, base=written, head=fold.head, digest=batch[-1][-1])
         written = fold.head
         if written - start >= REMEMBERED_RECORDS:
+            tables.write_datasets(connection, fold.drain(), base=start)
             fold = Fold(tables.StoredRows(connection))
             start = written
+        batch.clear()  # or two of them would be in memory
+    tables.write_datasets(connection, fold.drain(), base=start)
     connection.execute("commit")
     return written
 

@@ -10,8 +10,6 @@ after it change, so the same code rebuilds a catalog in batches and decides a ra
 
 from __future__ import annotations
 
-import json
-import math
 from datetime import datetime
 
 import msgspec
@@ -25,14 +23,13 @@ from datacat.catalog.record import (
     DatasetRename,
     Record,
     StoreCreate,
-    Value,
+    Values,
     VersionAdd,
     VersionRemove,
     VersionRestore,
     Void,
 )
 from datacat.catalog.rows import AliasRow, DatasetRow, VersionKey, VersionState
-from datacat.sql import Row
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -99,9 +96,7 @@ class Fold(Overlay):
             raise BrokenRuleError(f"says that it is record {record.seq}")
         if isinstance(record, StoreCreate) != (seq == 1):
             raise BrokenRuleError("the first record, and no other, is store.create")
-        if record.txid not in self._txids:
-            self._load_txids([record.txid])
-        if self._txids[record.txid]:
+        if self._took_effect(record.txid):
             raise BrokenRuleError(f"transaction {record.txid} is there twice")
         match record:
             case VersionAdd():
@@ -167,7 +162,7 @@ class Fold(Overlay):
             row.description = record.description
         state = VersionState(manifest_key=record.manifest.key, message=record.message)
         self._states[key] = state
-        self.changes.versions[key] = (_version_row(row.id, seq, record, self._at), state)
+        self.changes.versions[key] = (record, state)
         for kind, segment in (("chunks", record.chunks), ("recipes", record.recipes)):
             if segment is not None:
                 self.changes.segments.append(
@@ -177,10 +172,10 @@ class Fold(Overlay):
             name, _, number = source.rpartition("@v")
             made_from = self._dataset(name)
             self.changes.sources.append((*key, ordinal, made_from.id, int(number)))
-        for name, value in record.params.items():
-            self.changes.params[*key, name] = _value_row(key, name, value)
-        for name, value in record.metrics.items():
-            self.changes.metrics[*key, name] = _value_row(key, name, value)
+        if record.params:
+            self.changes.params[key] = dict(record.params)
+        if record.metrics:
+            self.changes.metrics[key] = dict(record.metrics)
         for tag in record.tags:
             self.changes.tags[row.id, tag] = True
         for alias in record.aliases:
@@ -284,13 +279,23 @@ class Fold(Overlay):
         if record.message is not None:
             self._changing(*key).message = record.message
             said.append("message")
-        for name, value in record.params.items():
-            self.changes.params[*key, name] = _value_row(key, name, value, edit=True)
-            said.append(name)
-        for name, value in record.metrics.items():
-            self.changes.metrics[*key, name] = _value_row(key, name, value, edit=True)
-            said.append(name)
+        self._edit_values(self.changes.params, key, record.params)
+        self._edit_values(self.changes.metrics, key, record.metrics)
+        said += [*record.params, *record.metrics]
         return Applied(row.id, f"@v{record.number}", ", ".join(said))
+
+    def _edit_values(
+        self, changed: dict[VersionKey, Values], key: VersionKey, edits: Values
+    ) -> None:
+        """Merge `edits`, in which null takes a value away."""
+        if not edits:
+            return
+        values = changed.setdefault(key, {})
+        for name, value in edits.items():
+            if value is None and key in self.changes.versions:
+                values.pop(name, None)
+            else:
+                values[name] = value
 
     def _check_rename(self, record: DatasetRename) -> None:
         row = self._dataset(record.dataset)
@@ -327,43 +332,3 @@ class Fold(Overlay):
 def _must(holds: bool, reason: str) -> None:
     if not holds:
         raise BrokenRuleError(reason)
-
-
-def _value_row(key: VersionKey, name: str, value: Value, *, edit: bool = False) -> Row | None:
-    """A row of params or metrics. In an edit, null takes the value away."""
-    if edit and value is None:
-        return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    as_number = float(value) if number and value is not None else math.nan
-    text = json.dumps(value, ensure_ascii=False)
-    return (*key, name, text, None if math.isnan(as_number) else as_number)
-
-
-def _version_row(identity: int, seq: int, record: VersionAdd, at: datetime) -> Row:
-    """A row of `fold.versions` up to what a `VersionState` holds."""
-    code = record.code
-    return (
-        identity,
-        record.number,
-        seq,
-        record.tree,
-        record.session,
-        record.manifest.key,
-        record.manifest.size,
-        record.manifest.digest,
-        record.files,
-        record.bytes,
-        record.new_bytes,
-        record.stored_bytes,
-        record.changes.added,
-        record.changes.modified,
-        record.changes.removed,
-        record.by,
-        record.host,
-        at,
-        record.base_version,
-        code.repo if code else None,
-        code.commit if code else None,
-        code.dirty if code else None,
-        list(record.segments) if record.segments is not None else None,
-    )

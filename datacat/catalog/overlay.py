@@ -76,9 +76,15 @@ class Overlay:
         """Names on shared storage that were condemned by the records applied here."""
         return frozenset(self.changes.condemned)
 
-    def drain(self) -> Changes:
-        """The changes so far, to be written to the base; this fold goes on, and knows them."""
+    def drain(self, *, keep_datasets: bool = False) -> Changes:
+        """The changes so far, to be written to the base; this fold goes on, and knows them.
+
+        With `keep_datasets` the rows of datasets are left for a later drain: nearly every record
+        changes one, so a long fold would write the same rows with each batch.
+        """
         changes, self.changes = self.changes, Changes()
+        if keep_datasets:
+            self.changes.datasets, changes.datasets = changes.datasets, {}
         return changes
 
     def prefetch(self, records: Iterable[Record | Void]) -> None:
@@ -172,6 +178,11 @@ class Overlay:
         found = self._base.aliases(missing) if missing and self._base.head else {}
         for key in missing:
             self._aliases[key] = found.get(key)
+
+    def _took_effect(self, txid: str) -> bool:
+        if self._base.head and txid not in self._txids:
+            self._load_txids([txid])
+        return self._txids.get(txid, False)
 
     def _load_txids(self, txids: Sequence[str]) -> None:
         missing = [txid for txid in txids if txid not in self._txids]

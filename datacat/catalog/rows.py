@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from datacat.catalog.record import Values, VersionAdd
 from datacat.sql import Row
 
 VersionKey = tuple[int, int]
@@ -99,20 +100,21 @@ class Nothing:
 class Changes:
     """What a fold adds to its base and changes in it, per table.
 
-    `states` are versions of the base whose state changed; new versions carry theirs along. None
-    in `aliases`, `params` and `metrics`, and False in `tags`, say that the row is gone.
+    `states` are versions of the base whose state changed; new versions carry theirs along.
+    `params` and `metrics` are all that a new version has, and what changes of one in the base.
+    None in `aliases` and in values of the base, and False in `tags`, say that the row is gone.
     """
 
     records: list[Row] = field(default_factory=list)
     datasets: dict[int, DatasetRow] = field(default_factory=dict)
     names: list[Row] = field(default_factory=list)
-    versions: dict[VersionKey, tuple[Row, VersionState]] = field(default_factory=dict)
+    versions: dict[VersionKey, tuple[VersionAdd, VersionState]] = field(default_factory=dict)
     states: dict[VersionKey, VersionState] = field(default_factory=dict)
     aliases: dict[tuple[int, str], AliasRow | None] = field(default_factory=dict)
     tags: dict[tuple[int, str], bool] = field(default_factory=dict)
     sources: list[Row] = field(default_factory=list)
-    params: dict[tuple[int, int, str], Row | None] = field(default_factory=dict)
-    metrics: dict[tuple[int, int, str], Row | None] = field(default_factory=dict)
+    params: dict[VersionKey, Values] = field(default_factory=dict)
+    metrics: dict[VersionKey, Values] = field(default_factory=dict)
     segments: list[Row] = field(default_factory=list)
     condemned: dict[str, int] = field(default_factory=dict)
     swept: dict[str, int] = field(default_factory=dict)

@@ -5,9 +5,11 @@ Both work on sets: a batch of 20,000 records costs a few queries and a few bulk 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 
 from datacat import sql
+from datacat.catalog.record import Values, VersionAdd
 from datacat.catalog.rows import AliasRow, Changes, DatasetRow, VersionKey, VersionState
 from datacat.sql import Connection, Row
 
@@ -121,10 +123,17 @@ def write(connection: Connection, changes: Changes, *, base: int, head: int, dig
 
     `changes` are what a fold over the database at `base` collected.
     """
-    for table, rows in _inserts(changes):
+    for table, rows in (
+        ("records", changes.records),
+        ("dataset_names", changes.names),
+        ("sources", changes.sources),
+        ("segments", changes.segments),
+        ("condemned", [(name, seq, None) for name, seq in changes.condemned.items()]),
+    ):
         if rows:
             sql.append(connection, f"fold.{table}", rows)
-    _write_datasets(connection, changes, base)
+    _write_versions(connection, changes)
+    write_datasets(connection, changes, base=base)
     _write_states(connection, changes)
     _write_aliases(connection, changes, base)
     _write_tags(connection, changes, base)
@@ -140,30 +149,49 @@ def write(connection: Connection, changes: Changes, *, base: int, head: int, dig
     connection.execute("update fold.state set head_seq = $1, head_digest = $2", [head, digest])
 
 
-def _inserts(changes: Changes) -> Iterator[tuple[str, list[Row]]]:
-    """Rows of what never changes, and of versions, which carry their state along."""
-    yield "records", changes.records
-    yield "dataset_names", changes.names
-    yield (
-        "versions",
-        [
-            (
-                *row,
-                state.message,
-                state.trashed_seq,
-                state.trashed_at,
-                state.trashed_by,
-                state.trash_reason,
-            )
-            for row, state in changes.versions.values()
-        ],
+def _write_versions(connection: Connection, changes: Changes) -> None:
+    """New versions, which carry their state along. Their rows are never all in memory."""
+    rows = (_version_row(key, record, state) for key, (record, state) in changes.versions.items())
+    if changes.versions:
+        sql.append(connection, "fold.versions", rows)
+
+
+def _version_row(key: VersionKey, record: VersionAdd, state: VersionState) -> Row:
+    """A row of `fold.versions`."""
+    code = record.code
+    return (
+        *key,
+        record.seq,
+        record.tree,
+        record.session,
+        record.manifest.key,
+        record.manifest.size,
+        record.manifest.digest,
+        record.files,
+        record.bytes,
+        record.new_bytes,
+        record.stored_bytes,
+        record.changes.added,
+        record.changes.modified,
+        record.changes.removed,
+        record.by,
+        record.host,
+        record.at.replace(tzinfo=None),
+        record.base_version,
+        code.repo if code else None,
+        code.commit if code else None,
+        code.dirty if code else None,
+        list(record.segments) if record.segments is not None else None,
+        state.message,
+        state.trashed_seq,
+        state.trashed_at,
+        state.trashed_by,
+        state.trash_reason,
     )
-    yield "sources", changes.sources
-    yield "segments", changes.segments
-    yield "condemned", [(name, seq, None) for name, seq in changes.condemned.items()]
 
 
-def _write_datasets(connection: Connection, changes: Changes, base: int) -> None:
+def write_datasets(connection: Connection, changes: Changes, *, base: int) -> None:
+    """Write the changed datasets alone, of which those up to `base` are there already."""
     old = [(identity,) for identity in changes.datasets if identity <= base]
     if old:
         sql.delete(connection, "fold.datasets", old, key=["id"])
@@ -229,9 +257,27 @@ def _write_tags(connection: Connection, changes: Changes, base: int) -> None:
 
 def _write_values(connection: Connection, changes: Changes) -> None:
     for table, values in (("fold.params", changes.params), ("fold.metrics", changes.metrics)):
-        old = [key for key in values if key[:2] not in changes.versions]
+        old = [
+            (*key, name)
+            for key, named in values.items()
+            if key not in changes.versions
+            for name in named
+        ]
         if old:
             sql.delete(connection, table, old, key=["dataset_id", "number", "key"])
-        rows = [row for row in values.values() if row is not None]
-        if rows:
-            sql.append(connection, table, rows)
+        if values:
+            sql.append(connection, table, _value_rows(values, new=changes.versions))
+
+
+def _value_rows(values: dict[VersionKey, Values], *, new: Collection[VersionKey]) -> Iterator[Row]:
+    """Rows of params or metrics. Null is a value of a `new` version, elsewhere it is gone."""
+    for key, named in values.items():
+        for name, value in named.items():
+            if isinstance(value, float):
+                yield (*key, name, float.__repr__(value), value)
+            elif value is not None or key in new:
+                counted = isinstance(value, int) and not isinstance(value, bool)
+                yield (*key, name, _text(value), value if counted else None)
+
+
+_text = json.JSONEncoder(ensure_ascii=False).encode

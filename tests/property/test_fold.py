@@ -178,7 +178,8 @@ def database(
 ) -> dict[str, list[Any]]:
     """Every table after folding the entries in batches that end at `cuts`.
 
-    Each batch has a fold of its own over the database, or (`drain`) one fold goes on.
+    Each batch has a fold of its own over the database, or (`drain`) one fold goes on and writes
+    its datasets at the end.
     """
     with Workspace() as workspace:
         connection = workspace.connection
@@ -196,7 +197,9 @@ def database(
             for entry in batch:
                 fold.apply(entry.seq, entry.record)
             digest = batch[-1].digest
-            tables.write(connection, fold.drain(), base=start, head=fold.head, digest=digest)
+            changes = fold.drain(keep_datasets=drain)
+            tables.write(connection, changes, base=start, head=fold.head, digest=digest)
+        tables.write_datasets(connection, fold.drain(), base=0)
         return {
             table.name: sorted(
                 connection.execute(f"select * from fold.{table.name}").fetchall(), key=repr
