@@ -30,6 +30,12 @@ GIVE_UP_AFTER = 8
 TRY_EVERY = 64
 """How `Encoder` samples a kind of content that does not compress."""
 
+DELTA_LEVEL = 1
+"""Against a reference a higher level finds no more, and takes twice the time."""
+
+OBVIOUS = 64
+"""A frame this many times smaller than its content is worth it, whatever zstd alone would reach."""
+
 WINDOW_LOG_MAX = 23
 """A frame that asks for a window over 8 MiB is not ours: the memory to decode it is bounded."""
 
@@ -47,6 +53,23 @@ class Encoder:
     def __init__(self, level: int) -> None:
         self._level = level
         self._failures: dict[str, int] = {}
+
+    def encode_against(
+        self, data: bytes | memoryview, reference: bytes | memoryview
+    ) -> bytes | None:
+        """A zstd frame of `data` with `reference` as its prefix, or None.
+
+        It is kept only where it takes half or less of what the frame alone would take: reading it
+        means to read the reference too.
+        """
+        if not reference:
+            return None
+        compressor = zstd.ZstdCompressor(level=DELTA_LEVEL, zstd_dict=_prefix(reference))
+        frame: bytes = compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)
+        if len(frame) * OBVIOUS <= len(data):
+            return frame
+        plain = _encode(data, self._level)[1]
+        return frame if len(frame) * 2 <= len(plain) else None
 
     def encode(self, data: bytes | memoryview, *, kind: str = "") -> tuple[str, bytes | memoryview]:
         """The codec and the stored bytes of `data`: compressed if that pays, else as they are."""
@@ -69,8 +92,17 @@ def _encode(data: bytes | memoryview, level: int) -> tuple[str, bytes | memoryvi
     return (ZSTD, frame) if len(frame) < size * WORTH_IT else (RAW, data)
 
 
-def decode(stored: bytes | memoryview, *, codec: str, size: int) -> bytes | memoryview:
-    """The plain `size` bytes. Raises `Corrupt` when the frame holds anything else."""
+def decode(
+    stored: bytes | memoryview,
+    *,
+    codec: str,
+    size: int,
+    reference: bytes | memoryview | None = None,
+) -> bytes | memoryview:
+    """The plain `size` bytes; `reference` is what the frame was made against, if anything.
+
+    Raises `Corrupt` when the frame holds anything else.
+    """
     if codec == RAW:
         if len(stored) != size:
             raise Corrupt(f"{len(stored)} stored bytes where {size} were expected")
@@ -78,7 +110,8 @@ def decode(stored: bytes | memoryview, *, codec: str, size: int) -> bytes | memo
     if codec != ZSTD:
         raise Corrupt(f"unknown codec '{codec[:20]}'")
     decompressor = zstd.ZstdDecompressor(
-        options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
+        zstd_dict=_prefix(reference) if reference else None,
+        options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX},
     )
     try:
         data = decompressor.decompress(stored, max_length=size + 1)
@@ -87,6 +120,10 @@ def decode(stored: bytes | memoryview, *, codec: str, size: int) -> bytes | memo
     if len(data) != size or not decompressor.eof or decompressor.unused_data:
         raise Corrupt(f"a zstd frame that does not hold the {size} bytes expected")
     return data
+
+
+def _prefix(reference: bytes | memoryview) -> tuple[zstd.ZstdDict, int]:
+    return zstd.ZstdDict(reference, is_raw=True).as_prefix
 
 
 def _compress(data: bytes | memoryview, level: int) -> bytes:

@@ -259,11 +259,12 @@ def _is_intact(run: _Run) -> bool:
 
 
 def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterable[int]) -> None:
-    """Make the views `usable` and `objects` over the attached `chunks` and `recipes`.
+    """Make the views `usable`, `usable_recipes` and `objects` over the attached relations.
 
-    `usable`: chunks whose container (`barred`) and whose segment (`barred_seqs`) were not
-    condemned: what a new version refers to, any reader must find. `objects(digest, size)`: all
-    content that can be read back, so that need not be stored again.
+    `usable`: chunks whose container (`barred`), whose segment (`barred_seqs`) and whose reference
+    were not condemned: what a new version refers to, any reader must find. `usable_recipes`: the
+    same of recipes. `objects(digest, size)`: all content that can be read back, so that need not
+    be stored again.
     """
     workspace.execute("create table barred (container varchar)")
     workspace.load("barred", ((name,) for name in barred))
@@ -271,24 +272,47 @@ def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterabl
     workspace.load("barred_seqs", ((seq,) for seq in barred_seqs))
     workspace.execute(
         """
-        create view usable as
+        create view held as
         select * from chunks c
         where not exists (select 1 from barred b where b.container = c.container)
           and not exists (select 1 from barred_seqs b where b.seq = c.seq)
         """
     )
-    # A recipe of a condemned segment is lost with it. One counts by itself: two of the same object,
-    # of two commits or of runs that overlap, are never taken for one.
+    # A chunk that was made against another one is lost with it. Chains are one link long.
+    workspace.execute("create table dangling (reference blob)")
+    (some,) = workspace.row("select count(*) > 0 from held where reference is not null")
+    if some:
+        workspace.execute(
+            """
+            insert into dangling
+            select distinct reference from held
+            where reference is not null
+              and reference not in (select digest from held where reference is null)
+            """
+        )
+    workspace.execute(
+        """
+        create view usable as
+        select * from held h
+        where not exists (select 1 from dangling d where d.reference = h.reference)
+        """
+    )
+    workspace.execute(
+        """
+        create view usable_recipes as
+        select * from recipes r
+        where not exists (select 1 from barred_seqs b where b.seq = r.seq)
+        """
+    )
+    # One recipe counts by itself: two of the same object, of two commits or of runs that overlap,
+    # are never taken for one.
     workspace.execute(
         """
         create view objects as
         select distinct digest, size from usable
         union
         select r.object, sum(c.size)
-        from (
-            select distinct object, ordinal, chunk, seq from recipes p
-            where not exists (select 1 from barred_seqs b where b.seq = p.seq)
-        ) r
+        from (select distinct object, ordinal, chunk, seq from usable_recipes) r
         left join (select digest, any_value(size) as size from usable group by digest) c
             on c.digest = r.chunk
         group by r.object, r.seq

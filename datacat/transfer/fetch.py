@@ -1,107 +1,71 @@
 """Fetch: bring a version's content from the store to wherever it is wanted.
 
-The plan is one SQL query, `manifest ⟕ recipes ⨝ chunks`, ordered by container and offset. Small
-objects that lie side by side in a pack are read with one request, verified, decoded and handed to
-a *sink*; whole containers on a local file system are handed over by path, so that the sink can
-clone or link them. Every stored byte that is read here is compared with its checksum.
+The plan is one SQL query, `manifest ⟕ recipes ⨝ chunks`; the work is cut into groups of files that
+fit in memory and single large files, run on an executor. Chunks that lie side by side are read with
+one request, verified, decoded and handed to a *sink*; whole containers on a local file system are
+handed over by path, so that the sink can clone or link them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
 from datacat import layout
 from datacat.backend import Backend
-from datacat.digest import BLOCK_BYTES, checksums, digest_function, new_hasher
-from datacat.errors import Corrupt, StorageMissing
-from datacat.objects.codec import decode
+from datacat.digest import digest_function, new_hasher
+from datacat.errors import Corrupt
+from datacat.objects.parts import choose_parts
 from datacat.progress import StopSignal
 from datacat.sql import Row, Workspace
-from datacat.transfer.executor import run_bounded
+from datacat.transfer.executor import run_bounded, threads
+from datacat.transfer.pieces import (
+    Piece,
+    PieceReader,
+    Read,
+    make_pieces,
+    piece_columns,
+    piece_of,
+    split,
+)
 from datacat.transfer.sink import Damaged, Sink, Wanted
 
-TASK_BYTES = 8 * 1024 * 1024
-"""Plain bytes of the small files that one task reads from a pack and holds in memory."""
+GROUP_BYTES = 8 * 1024 * 1024
+"""Plain bytes of the files that one task holds in memory; a larger file is read in steps."""
 
-TASK_FILES = 2048
-GAP_BYTES = 64 * 1024
-"""Two frames this close are read with one request: the gap costs less than a request."""
-
-STREAM_BYTES = 4 * BLOCK_BYTES
-"""Whole containers that have no local path are read in steps of this many bytes."""
+GROUP_PIECES = 2048
+STEP_BYTES = 4 * 1024 * 1024
+LOOKAHEAD = 3
+"""Steps of a large file that are read and decoded before they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Where one chunk's bytes lie."""
-
-    digest: bytes
-    size: int
-    container: str
-    offset: int
-    stored_size: int
-    codec: str
-    checksums: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """Files of one chunk each that lie beside each other in one pack, in the order of offsets."""
-
-    container: str
-    items: list[tuple[Wanted, Piece]]
-
-
-@dataclass(frozen=True, slots=True)
-class _One:
-    """One file of any number of chunks, in order."""
+class _Whole:
+    """A file whose content is a whole container."""
 
     wanted: Wanted
-    pieces: list[Piece]
+    piece: Piece
 
 
-_Task = _Beside | _One
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Files that fit in memory together, each with its pieces in order."""
 
-# Content is read from its own chunk if there is one: a whole container can be linked or cloned.
-# Else from one recipe, a complete one if possible: those of two commits do not mix.
-_PIECES = """
-    create table pieces as
-    with needed as (
-        select distinct digest from wanted where size > 0
-    ),
-    made as (
-        select distinct r.object, r.seq, r.ordinal, r.chunk
-        from recipes r semi join needed n on n.digest = r.object
-        where r.object not in (select u.digest from usable u semi join needed n using (digest))
-    ),
-    chosen as (
-        select m.object, m.seq
-        from made m
-        left join (select distinct digest from usable) c on c.digest = m.chunk
-        group by m.object, m.seq
-        qualify row_number() over (
-            partition by m.object order by count(*) = count(c.digest) desc, m.seq
-        ) = 1
-    ),
-    parts as (
-        select n.digest as object, 0::bigint as ordinal, n.digest as chunk
-        from needed n where n.digest not in (select object from made)
-        union all
-        select m.object, m.ordinal, m.chunk from made m join chosen using (object, seq)
-    ),
-    places as (
-        select c.* from usable c
-        semi join parts p on p.chunk = c.digest
-        qualify row_number() over (partition by c.digest order by c.container, c."offset") = 1
-    )
-    select p.object, p.ordinal, p.chunk, c.size, c.container, c."offset", c.stored_size, c.codec,
-           c.checksums, count(*) over (partition by p.object) as parts
-    from parts p left join places c on c.digest = p.chunk
-"""
+    files: list[tuple[Wanted, list[Piece]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Large:
+    """One file of many pieces, which are looked up while it is written."""
+
+    wanted: Wanted
+
+
+_Task = _Whole | _Group | _Large
 
 
 class Fetch:
@@ -121,6 +85,7 @@ class Fetch:
         stop: StopSignal,
     ) -> None:
         self._backend = backend
+        self._reader = PieceReader(backend)
         self._workspace = workspace
         self._algorithm = algorithm
         self._digest = digest_function(algorithm)
@@ -132,7 +97,11 @@ class Fetch:
 
         Returns the files whose content no live container holds, or whose parts do not add up.
         """
-        self._workspace.execute(_PIECES)
+        self._workspace.execute(
+            "create view to_fetch as select distinct digest from wanted where size > 0"
+        )
+        choose_parts(self._workspace, "to_fetch", into="parts")
+        make_pieces(self._workspace, "parts", into="pieces")
         # What cannot be put together is not begun.
         self._workspace.execute(
             """
@@ -169,176 +138,186 @@ class Fetch:
         return damaged
 
     def _tasks(self) -> Iterator[_Task]:
-        yield from self._large_tasks()
-        yield from self._pack_tasks()
-
-    def _large_tasks(self) -> Iterator[_Task]:
-        rows = self._workspace.rows(
+        """Large files first, so that the last task to end is a short one."""
+        in_whole = f"p.parts = 1 and starts_with(p.container, '{layout.WHOLE}')"
+        for row in self._rows(in_whole, "w.size desc, w.path"):
+            wanted, piece = _wanted(row), piece_of(row[_WANTED_COLUMNS:])
+            own = piece.container.startswith(layout.whole(wanted.digest.hex(), ""))
+            # Else it is a piece of something larger that was stored whole.
+            yield _Whole(wanted, piece) if own else _Large(wanted)
+        large = self._workspace.rows(
             f"""
-            select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
-            where w.size > 0 and (p.parts > 1 or starts_with(p.container, '{layout.WHOLE}'))
-              and w.digest not in (select digest from lost)
-            order by w.size desc, w.path, w.digest, p.ordinal
+            select {_WANTED} from wanted w
+            where w.size > {GROUP_BYTES} and w.digest not in (select digest from lost)
+              and w.digest in (select object from pieces where parts > 1)
+            order by w.size desc, w.path
             """
         )
-        current: _One | None = None
-        for row in rows:
-            wanted, piece = _wanted(row), Piece(*row[_WANTED_COLUMNS:])
-            # verify asks for content, not for paths: a path may come with several.
-            if current is None or current.wanted != wanted:
-                if current is not None:
-                    yield current
-                current = _One(wanted, [])
-            current.pieces.append(piece)
-        if current is not None:
-            yield current
+        yield from (_Large(_wanted(row)) for row in large)
+        # The rows of one file follow each other. verify asks for content, not for paths: a path
+        # may come with several.
+        yield from self._groups(
+            f"p.parts > 1 and w.size <= {GROUP_BYTES}", "w.path, w.digest, p.ordinal"
+        )
+        # Files of one piece in the order in which they lie in the packs.
+        yield from self._groups(
+            f"p.parts = 1 and starts_with(p.container, '{layout.PACKS}')",
+            'p.container, p."offset", w.path',
+        )
 
-    def _pack_tasks(self) -> Iterator[_Task]:
-        rows = self._workspace.rows(
+    def _rows(self, condition: str, order: str) -> Iterator[Row]:
+        return self._workspace.rows(
             f"""
-            select {_WANTED}, {_PIECE} from wanted w join pieces p on p.object = w.digest
-            where w.size > 0 and p.parts = 1 and starts_with(p.container, '{layout.PACKS}')
-              and w.digest not in (select digest from lost)
-            order by p.container, p."offset", w.path
+            select {_WANTED}, {piece_columns("p")}
+            from wanted w join pieces p on p.object = w.digest
+            where w.size > 0 and {condition} and w.digest not in (select digest from lost)
+            order by {order}
             """
         )
-        task: _Beside | None = None
-        task_bytes = 0
-        for row in rows:
-            wanted, piece = _wanted(row), Piece(*row[_WANTED_COLUMNS:])
-            if (
-                task is None
-                or task.container != piece.container
-                or task_bytes + piece.size > TASK_BYTES
-                or len(task.items) >= TASK_FILES
-            ):
-                if task is not None:
-                    yield task
-                task, task_bytes = _Beside(piece.container, []), 0
-            task.items.append((wanted, piece))
-            task_bytes += piece.size
-        if task is not None:
-            yield task
+
+    def _groups(self, condition: str, order: str) -> Iterator[_Group]:
+        group = _Group([])
+        size = count = 0
+        for row in self._rows(condition, order):
+            wanted, piece = _wanted(row), piece_of(row[_WANTED_COLUMNS:])
+            if not group.files or group.files[-1][0] != wanted:
+                if group.files and (size + wanted.size > GROUP_BYTES or count >= GROUP_PIECES):
+                    yield group
+                    group, size, count = _Group([]), 0, 0
+                group.files.append((wanted, []))
+                size += wanted.size
+            group.files[-1][1].append(piece)
+            count += 1
+        if group.files:
+            yield group
 
     def _do(self, task: _Task) -> tuple[int, int, list[Damaged]]:
         self._stop.check()
-        if isinstance(task, _Beside):
-            return self._fetch_beside(task)
+        if isinstance(task, _Group):
+            return self._fetch_group(task)
         wanted = task.wanted
         try:
-            self._fetch_one(task)
+            if isinstance(task, _Whole):
+                self._fetch_whole(wanted, task.piece)
+            else:
+                self._fetch_large(wanted)
         except Corrupt as error:
             return 0, 0, [_damaged(wanted, error)]
         return 1, wanted.size, []
 
-    def _fetch_beside(self, task: _Beside) -> tuple[int, int, list[Damaged]]:
-        files = size = 0
+    def _fetch_group(self, group: _Group) -> tuple[int, int, list[Damaged]]:
+        flat = [part for _, pieces in group.files for piece in pieces for part in split(piece)]
+        plain = iter(self._reader.read(flat))
+        arrived: list[tuple[Wanted, bytes | memoryview]] = []
         damaged: list[Damaged] = []
-        for run in _runs(task.items):
+        for wanted, pieces in group.files:
+            parts = [next(plain) for piece in pieces for _ in split(piece)]
             try:
-                stored = self._read_run(task.container, run)
+                arrived.append((wanted, self._joined(wanted, pieces, parts)))
             except Corrupt as error:
-                damaged += [_damaged(wanted, error) for wanted, _ in run]
-                continue
-            start = run[0][1].offset
-            arrived: list[tuple[Wanted, bytes | memoryview]] = []
-            for wanted, piece in run:
-                frame = stored[piece.offset - start : piece.offset - start + piece.stored_size]
-                try:
-                    data = self._verified(frame, piece, wanted)
-                except Corrupt as error:
-                    damaged.append(_damaged(wanted, error))
-                    continue
-                arrived.append((wanted, data))
-            self._stop.check()
-            self._sink.write_many(arrived)
-            files += len(arrived)
-            size += sum(wanted.size for wanted, _ in arrived)
-        return files, size, damaged
+                damaged.append(_damaged(wanted, error))
+        self._stop.check()
+        self._sink.write_many(arrived)
+        return len(arrived), sum(wanted.size for wanted, _ in arrived), damaged
 
-    def _read_run(self, container: str, run: Sequence[tuple[Wanted, Piece]]) -> memoryview:
-        start = run[0][1].offset
-        end = max(piece.offset + piece.stored_size for _, piece in run)
-        return memoryview(self._read(container, start, end - start))
-
-    def _verified(self, frame: memoryview, piece: Piece, wanted: Wanted) -> bytes | memoryview:
-        data = _decoded(frame, piece)
-        # The checksum guards against accidents; the digest also against a forged index.
+    def _joined(self, wanted: Wanted, pieces: list[Piece], parts: list[Read]) -> bytes | memoryview:
+        good = [_good(part) for part in parts]
+        data = good[0] if len(good) == 1 else b"".join(good)
+        # The checksums guard against accidents; the digest also against a forged index.
         if self._digest(data) != wanted.digest:  # type: ignore[arg-type]
-            raise Corrupt(f"{piece.container} holds other content", kind="container_damaged")
+            raise _other_content(pieces[0])
         return data
 
-    def _fetch_one(self, task: _One) -> None:
-        wanted, pieces = task.wanted, task.pieces
-        first = pieces[0]
-        if len(pieces) == 1 and first.container.startswith(layout.whole(wanted.digest.hex(), "")):
-            source = self._backend.path_of(first.container)
-            if source is not None:
-                self._check_size(source, first)
-                self._sink.place(wanted, source, first.checksums)
-                return
-        self._sink.write(wanted, self._parts(wanted, pieces))
+    def _fetch_whole(self, wanted: Wanted, piece: Piece) -> None:
+        source = self._backend.path_of(piece.container)
+        if source is None:
+            self._fetch_large(wanted)
+        else:
+            _check_size(source, piece)
+            self._sink.place(wanted, source, piece.checksums)
 
-    def _check_size(self, source: Path, piece: Piece) -> None:
-        try:
-            found = os.stat(source).st_size
-        except FileNotFoundError as error:
-            raise Corrupt(f"{piece.container} is missing", kind="container_missing") from error
-        if found != piece.size:
-            raise Corrupt(
-                f"{piece.container} has {found} bytes instead of {piece.size}",
-                kind="container_damaged",
-            )
+    def _fetch_large(self, wanted: Wanted) -> None:
+        rows = self._workspace.rows(
+            f"select {piece_columns('p')} from pieces p where p.object = $1 order by p.ordinal",
+            [wanted.digest],
+        )
+        pieces = (part for row in rows for part in split(piece_of(row)))
+        self._sink.write(wanted, self._checked(wanted, _steps(pieces)))
 
-    def _parts(self, wanted: Wanted, pieces: Sequence[Piece]) -> Iterator[bytes | memoryview]:
+    def _checked(
+        self, wanted: Wanted, steps: Iterator[list[Piece]]
+    ) -> Iterator[bytes | memoryview]:
+        """The content in order, compared with its digest at the end: so that also the choice of
+        the pieces and their order is checked."""
         hasher = new_hasher(self._algorithm)
-        for piece in pieces:
-            for data in self._plain(piece):
+        first: Piece | None = None
+        for step, plain in self._ahead(steps):
+            first = first or step[0]
+            for part in plain:
                 self._stop.check()
+                data = _good(part)
                 hasher.update(data)
                 yield data
-        # Of the whole, so that also the choice of the pieces and their order is checked.
-        if hasher.digest() != wanted.digest:
-            raise Corrupt(f"{pieces[0].container} holds other content", kind="container_damaged")
+        if first is None or hasher.digest() != wanted.digest:
+            raise _other_content(first)
 
-    def _plain(self, piece: Piece) -> Iterator[bytes | memoryview]:
-        if layout.is_whole(piece.container) and piece.stored_size > BLOCK_BYTES:
-            yield from self._blocks(piece)
-        else:
-            stored = self._read(piece.container, piece.offset, piece.stored_size)
-            yield _decoded(memoryview(stored), piece)
-
-    def _blocks(self, piece: Piece) -> Iterator[bytes]:
-        """A large piece of a whole container, verified block by block."""
-        for start in range(0, piece.stored_size, STREAM_BYTES):
-            length = min(STREAM_BYTES, piece.stored_size - start)
-            data = self._read(piece.container, piece.offset + start, length)
-            position = start // BLOCK_BYTES * 8
-            sums = checksums(data)
-            if len(data) != length or sums != piece.checksums[position : position + len(sums)]:
-                raise Corrupt(f"{piece.container} is damaged", kind="container_damaged")
-            yield data
-
-    def _read(self, container: str, offset: int, length: int) -> bytes:
+    def _ahead(self, steps: Iterator[list[Piece]]) -> Iterator[tuple[list[Piece], list[Read]]]:
+        """Each step with what was read for it, while the next ones are being read."""
+        waiting: deque[tuple[list[Piece], Future[list[Read]]]] = deque()
+        # Threads of its own: those of the executor may all be waiting for a step.
+        pool = threads(LOOKAHEAD)
         try:
-            return self._backend.read_range(container, offset, length)
-        except StorageMissing as error:
-            raise Corrupt(f"{container} is missing", kind="container_missing") from error
+            for step in steps:
+                waiting.append((step, pool.submit(self._reader.read, step)))
+                if len(waiting) > LOOKAHEAD:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            for done, future in waiting:
+                yield done, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 _WANTED = """w.path, w.size, w.executable, w.mtime_ns, w.digest,
     w.there_size, w.there_mtime_ns, w.there_ctime_ns, w.there_inode"""
 _WANTED_COLUMNS = 9
-_PIECE = 'p.chunk, p.size, p.container, p."offset", p.stored_size, p.codec, p.checksums'
 
 
-def _decoded(frame: memoryview, piece: Piece) -> bytes | memoryview:
-    if len(frame) != piece.stored_size or checksums(frame) != piece.checksums:
-        raise Corrupt(f"{piece.container} is damaged", kind="container_damaged")
+def _steps(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces in order, about `STEP_BYTES` of content at a time."""
+    step: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        if step and size + piece.size > STEP_BYTES:
+            yield step
+            step, size = [], 0
+        step.append(piece)
+        size += piece.size
+    if step:
+        yield step
+
+
+def _good(part: Read) -> bytes | memoryview:
+    if isinstance(part, Corrupt):
+        raise part
+    return part
+
+
+def _other_content(piece: Piece | None) -> Corrupt:
+    container = piece.container if piece is not None else "the store"
+    return Corrupt(f"{container} holds other content", kind="container_damaged")
+
+
+def _check_size(source: Path, piece: Piece) -> None:
     try:
-        return decode(frame, codec=piece.codec, size=piece.size)
-    except Corrupt as error:
-        raise Corrupt(f"{piece.container}: {error.message}", kind="container_damaged") from error
+        found = os.stat(source).st_size
+    except FileNotFoundError as error:
+        raise Corrupt(f"{piece.container} is missing", kind="container_missing") from error
+    if found != piece.size:
+        raise Corrupt(
+            f"{piece.container} has {found} bytes instead of {piece.size}",
+            kind="container_damaged",
+        )
 
 
 def _damaged(wanted: Wanted, error: Corrupt) -> Damaged:
@@ -349,20 +328,3 @@ def _wanted(row: Row) -> Wanted:
     path, size, executable, mtime_ns, digest, *there = row[:_WANTED_COLUMNS]
     known = (there[0], there[1], there[2], there[3]) if there[3] is not None else None
     return Wanted(path, size, executable, mtime_ns, digest, known)
-
-
-def _runs(
-    items: Sequence[tuple[Wanted, Piece]],
-) -> Iterator[list[tuple[Wanted, Piece]]]:
-    """Cut items in the order of offsets where the gap to the next is not worth reading."""
-    run: list[tuple[Wanted, Piece]] = []
-    end = 0
-    for item in items:
-        piece = item[1]
-        if run and piece.offset > end + GAP_BYTES:
-            yield run
-            run = []
-        run.append(item)
-        end = max(end, piece.offset + piece.stored_size)
-    if run:
-        yield run

@@ -22,7 +22,7 @@ from datacat.digest import BLOCK_BYTES, DIGEST_BYTES, checksums, digest_function
 from datacat.errors import DatacatError
 from datacat.model import Parameters
 from datacat.objects.codec import Encoder
-from datacat.objects.index import CHUNKS_DDL
+from datacat.objects.index import CHUNKS_DDL, RECIPES_DDL
 from datacat.objects.pack import PackWriter
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
 from datacat.sql import Workspace
@@ -195,6 +195,9 @@ class Ingest:
     def _plan(self, adopted: Sequence[ChunkRow]) -> None:
         run = self._workspace.execute
         run(f"create table new_chunks ({CHUNKS_DDL})")
+        run(f"create table new_recipes ({RECIPES_DDL})")
+        run(f"create table found_chunks ({CHUNKS_DDL})")
+        run(f"create table found_recipes ({RECIPES_DDL})")
         self._workspace.load("new_chunks", adopted)
         # What gc has condemned may still lie there, but not for long: it is uploaded again.
         run("delete from new_chunks where container in (select container from barred)")

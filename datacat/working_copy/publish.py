@@ -15,7 +15,8 @@ from datacat.errors import Corrupt
 from datacat.manifest import parquet
 from datacat.manifest.sketch import sketch_of
 from datacat.model import Changes, Version
-from datacat.objects.index import write_segment
+from datacat.objects.index import CHUNK_COLUMNS, RECIPE_COLUMNS, write_segment
+from datacat.objects.parts import choose_parts
 from datacat.opened import OpenedStore
 from datacat.sql import Workspace
 from datacat.working_copy.conflict import overtaken_meanwhile
@@ -24,6 +25,9 @@ from datacat.working_copy.target import Target
 
 SEGMENTS_LISTED_MAX = 20_000
 """A version that draws on more segments than this does not list them: any may be needed."""
+
+LAST = (1 << 63) - 1
+"""Stands for the record that is being made: it comes after every other."""
 
 
 class CondemnedMeanwhileError(Exception):
@@ -42,32 +46,53 @@ class Publication:
 
 
 def choose_chunks(workspace: Workspace) -> None:
-    """Make `chosen`: for each piece of content of `entries`, the one place it is read from.
+    """Make `chosen`: for each chunk that `entries` needs, the one place it is read from.
 
-    Raises `Corrupt` when a piece is nowhere: a version never refers to what is not stored.
+    Also for the chunks that those were made against. Raises `Corrupt` when one is nowhere: a
+    version never refers to what is not stored.
     """
-    workspace.execute(
+    run = workspace.execute
+    run("create view content as select digest from entries where kind = 'file' and size > 0")
+    run(
+        f"""
+        create view places as
+        select {CHUNK_COLUMNS}, seq, false as fresh from usable
+        union all
+        select {CHUNK_COLUMNS}, null, true from new_chunks
+        union all
+        select {CHUNK_COLUMNS}, null, false from found_chunks
+        """
+    )
+    run(
+        f"""
+        create view every_recipe as
+        select {RECIPE_COLUMNS}, seq from usable_recipes
+        union all
+        select {RECIPE_COLUMNS}, {LAST} from new_recipes
+        """
+    )
+    choose_parts(workspace, "content", into="parts", chunks="places", recipes="every_recipe")
+    run(
         """
         create table chosen as
-        with content as (
-            select distinct digest from entries where kind = 'file' and size > 0
+        with needed as (select distinct chunk as digest from parts),
+        direct as (
+            select n.digest, p.* exclude (digest)
+            from needed n left join places p on p.digest = n.digest
+            qualify row_number() over (
+                partition by n.digest
+                order by p.seq is null, p.reference is not null, p.seq, p.container
+            ) = 1
         ),
-        needed as (
-            select digest from content
-            where digest not in (select object from recipes where object is not null)
-            union
-            select r.chunk from recipes r semi join content c on c.digest = r.object
-        ),
-        places as (
-            select digest, size, stored_size, container, seq from usable
-            union all
-            select digest, size, stored_size, container, null from new_chunks
+        sources as (
+            select n.reference as digest, p.* exclude (digest)
+            from (select distinct reference from direct where reference is not null) n
+            left join places p on p.digest = n.reference and p.reference is null
+            qualify row_number() over (
+                partition by n.reference order by p.seq is null, p.seq, p.container
+            ) = 1
         )
-        select n.digest, p.size, p.stored_size, p.container, p.seq
-        from needed n left join places p on p.digest = n.digest
-        qualify row_number() over (
-            partition by n.digest order by p.seq is null, p.seq, p.container
-        ) = 1
+        select * from direct union select * from sources
         """
     )
     (lost,) = workspace.row("select count(*) from chosen where container is null")
@@ -88,22 +113,18 @@ def publish(
     `OutcomeUnknown`.
     """
     session = publication.session
-    new_bytes, stored_bytes, rows = workspace.row(
-        "select coalesce(sum(size), 0)::bigint, coalesce(sum(stored_size), 0)::bigint, count(*)"
-        " from chosen where seq is null"
+    # What was made against an older chunk is as new as what it takes.
+    new_bytes, stored_bytes = workspace.row(
+        """
+        select coalesce(sum(case when reference is null then size else stored_size end), 0)::bigint,
+               coalesce(sum(stored_size), 0)::bigint
+        from chosen where fresh
+        """
     )
-    # INV order: containers are durable already; segment and manifest become so before the record.
-    chunks = None
-    if rows:
-        workspace.execute(
-            "delete from new_chunks n where not exists (select 1 from chosen c where"
-            " c.digest = n.digest and c.container = n.container and c.seq is null)"
-        )
-        key = layout.chunks_segment(session)
-        path = workspace.folder / "chunks.parquet"
-        write_segment(workspace, "chunks", path)
-        file = _uploaded(store, key, path)
-        chunks = StoredSegment(key=file.key, size=file.size, digest=file.digest, rows=rows)
+    # INV order: containers are durable already; segments and manifest become so before the record.
+    _keep_needed(workspace)
+    chunks = _segment(store, workspace, "chunks", layout.chunks_segment(session))
+    recipes = _segment(store, workspace, "recipes", layout.recipes_segment(session))
     path = workspace.folder / "manifest.parquet"
     parquet.write(workspace, "entries", path)
     manifest = _uploaded(store, layout.manifest(publication.tree.hex(), session), path)
@@ -139,6 +160,7 @@ def publish(
             session=session,
             manifest=manifest,
             chunks=chunks,
+            recipes=recipes,
             files=files,
             bytes=size,
             new_bytes=new_bytes,
@@ -185,6 +207,31 @@ def publish(
         metrics=record.metrics,
         code=code,
     )
+
+
+def _keep_needed(workspace: Workspace) -> None:
+    """Leave in `new_chunks` and `new_recipes` what this commit adds to the index."""
+    run = workspace.execute
+    run(
+        "delete from new_chunks n where not exists (select 1 from chosen c where c.fresh"
+        " and c.digest = n.digest and c.container = n.container)"
+    )
+    run(f"insert into new_chunks select {CHUNK_COLUMNS} from found_chunks")
+    run("delete from new_recipes where object not in (select object from parts)")
+    run(f"insert into new_recipes select {RECIPE_COLUMNS} from found_recipes")
+
+
+def _segment(
+    store: OpenedStore, workspace: Workspace, relation: str, key: str
+) -> StoredSegment | None:
+    """Upload what this commit adds to a relation of the index, if it adds anything."""
+    (rows,) = workspace.row(f"select count(*) from new_{relation}")
+    if not rows:
+        return None
+    path = workspace.folder / f"{relation}.parquet"
+    write_segment(workspace, relation, path)
+    file = _uploaded(store, key, path)
+    return StoredSegment(key=file.key, size=file.size, digest=file.digest, rows=rows)
 
 
 def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:

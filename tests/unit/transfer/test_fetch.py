@@ -22,7 +22,7 @@ from datacat.manifest.entry import DDL
 from datacat.objects.index import Index, Segment, prepare
 from datacat.progress import StopSignal
 from datacat.sql import Workspace
-from datacat.transfer import fetch
+from datacat.transfer import pieces
 from datacat.transfer import sink as sinks
 from datacat.transfer.fetch import Fetch
 from datacat.transfer.journal import ChunkRow
@@ -347,7 +347,7 @@ def test_what_lies_far_apart_is_read_apart(tmp_path: Path) -> None:
             return super().read_range(key, offset, length)
 
     shelf = Shelf(Watched())
-    contents = [noise(n, size) for n, size in enumerate([100, 100, fetch.GAP_BYTES + 1, 100, 9])]
+    contents = [noise(n, size) for n, size in enumerate([100, 100, pieces.GAP_BYTES + 1, 100, 9])]
     rows = shelf.pack(2, contents)
     segments = [shelf.segment(2, rows)]
     wanted = {str(n): contents[n] for n in (0, 1, 3, 4)}

@@ -1,0 +1,56 @@
+"""What content is read from: its own chunk if there is one, else the chunks of one recipe.
+
+The one rule, for whoever reads content, publishes a version of it or counts what it takes. A whole
+container is preferred to a recipe because it can be linked or cloned. Of the recipes one that is
+complete is taken, the oldest first: the recipes of two commits for the same content cut it
+differently and do not mix.
+"""
+
+from __future__ import annotations
+
+from datacat.sql import Workspace, identifier
+
+
+def choose_parts(
+    workspace: Workspace,
+    needed: str,
+    *,
+    into: str,
+    chunks: str = "usable",
+    recipes: str = "usable_recipes",
+) -> None:
+    """Make the table `into(object, ordinal, chunk)` for the content `needed(digest)`.
+
+    `chunks(digest)` says which chunks can be read, `recipes(object, ordinal, chunk, seq)` what
+    they make. Every digest of `needed` is an `object` of the result, also when it is nowhere: then
+    it is its own chunk, or has a recipe that is not complete.
+    """
+    workspace.execute(
+        f"""
+        create table {identifier(into)} as
+        with made as (
+            select distinct r.object, r.seq, r.ordinal, r.chunk
+            from {identifier(recipes)} r semi join {identifier(needed)} n on n.digest = r.object
+            where r.object not in (
+                select c.digest from {identifier(chunks)} c
+                semi join {identifier(needed)} n using (digest)
+            )
+        ),
+        chosen as (
+            select m.object, m.seq
+            from made m
+            left join (
+                select distinct digest from {identifier(chunks)} c
+                semi join made on made.chunk = c.digest
+            ) c on c.digest = m.chunk
+            group by m.object, m.seq
+            qualify row_number() over (
+                partition by m.object order by count(*) = count(c.digest) desc, m.seq
+            ) = 1
+        )
+        select distinct digest as object, 0::bigint as ordinal, digest as chunk
+        from {identifier(needed)} where digest not in (select object from made)
+        union all
+        select m.object, m.ordinal, m.chunk from made m join chosen using (object, seq)
+        """
+    )
