@@ -7,6 +7,8 @@
 
 VENV      ?= .venv
 VENV_DEMO ?= .venv-demo
+VENV_PEERS ?= .venv-peers
+BENCH_DIR ?= build/bench
 JOBS      ?= auto
 ARGS      ?=
 
@@ -20,7 +22,7 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
@@ -28,6 +30,7 @@ help:
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
 	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"
+	@echo "make bench-peers  install other tools and measure them beside datacat (hours; ARGS='csv')"
 	@echo "make docs    write docs/cli.md again from the commands' own help"
 	@echo "make clean   remove the environments and what the tools left"
 
@@ -49,14 +52,19 @@ format: $(VENV)/.installed-lint
 	$(RUN) ruff format .
 
 bench: $(VENV)/.installed-test
-	$(RUN) benchmarks $(ARGS)
+	mkdir -p $(BENCH_DIR)
+	$(VENV)/bin/python benchmarks/run.py --workdir $(BENCH_DIR) $(ARGS)
+
+bench-peers: $(VENV)/.installed-bench $(VENV_PEERS)/.installed
+	mkdir -p $(BENCH_DIR)
+	$(VENV)/bin/python benchmarks/peers.py --workdir $(BENCH_DIR) --tools $(VENV_PEERS) $(ARGS)
 
 docs: $(VENV)/.installed-test
 	$(RUN) datacat.cli.reference > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
 
 clean:
-	rm -rf $(VENV) $(VENV_DEMO) build dist .hypothesis .mypy_cache .ruff_cache \
+	rm -rf $(VENV) $(VENV_DEMO) $(VENV_PEERS) build dist .hypothesis .mypy_cache .ruff_cache \
 		.import_linter_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -maxdepth 1 -name '*.egg-info' -exec rm -rf {} +
@@ -71,6 +79,16 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed-test
 	$(RUN) pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
+
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed-test
+	$(RUN) pip install --quiet --disable-pip-version-check --group bench
+	@touch $@
+
+# Other tools have dependencies of their own, so they get an environment of their own.
+
+$(VENV_PEERS)/.installed: benchmarks/install_peers.sh | $(VENV_PEERS)/bin/python
+	benchmarks/install_peers.sh $(VENV_PEERS)
 	@touch $@
 
 # The demo runs on a wheel, as a user would have it, and not on this folder.

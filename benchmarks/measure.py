@@ -9,19 +9,32 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from peak_memory import PeakMemory
+
+OWN_PEAK_MIB_MAX = 64.0
+
+
+class Failed(Exception):
+    """A measured command failed, or took too long."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished process: seconds, and its peak memory in MiB."""
+    """One finished command with all processes it began: seconds, and their peak memory in MiB."""
 
     wall: float
     cpu: float
@@ -48,24 +61,67 @@ class Series:
         return max(run.peak_mib for run in self.runs)
 
 
-def timed(command: Sequence[str], *, environment: dict[str, str] | None = None) -> Run:
-    """Run a command to its end and measure it. Fails loudly when the command does."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
+def timed(
+    command: Sequence[str],
+    *,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    limit_seconds: float | None = None,
+) -> Run:
+    """Run a command to its end and measure it, with all processes that it began and waited for.
+
+    Raises `Failed` with what it said when it fails or takes longer than `limit_seconds`.
+    """
+    _stay_small()
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        with PeakMemory(process.pid) as memory, _killed_after(limit_seconds, process.pid) as killed:
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read().decode(errors="replace").strip()
+    if killed.is_set():
+        raise Failed(f"took longer than {limit_seconds:.0f} s")
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{said.decode(errors='replace')}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        raise Failed(f"{command[-1].strip()}\nfailed: {text[-2_000:] or status}")
+    # The kernel's figure is exact, but only for the largest single process.
+    peak = max(usage.ru_maxrss / 1024, memory.peak_mib)
+    return Run(wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+@contextmanager
+def _killed_after(seconds: float | None, session: int) -> Iterator[threading.Event]:
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        os.killpg(session, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, kill) if seconds is not None else None
+    if timer is not None:
+        timer.start()
+    try:
+        yield killed
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _stay_small() -> None:
+    """Refuse to measure with a large process: see `apart.py`."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if own > OWN_PEAK_MIB_MAX:
+        raise RuntimeError(f"the measuring process itself took {own:.0f} MiB")
 
 
 def settle(*sources: Path, touch_mib: int = 0) -> None:
@@ -79,11 +135,19 @@ def settle(*sources: Path, touch_mib: int = 0) -> None:
 
 
 def _read(source: Path) -> None:
-    files = [source] if source.is_file() else (p for p in source.rglob("*") if p.is_file())
-    for path in files:
-        with path.open("rb", buffering=0) as file:
-            while file.read(1 << 22):
-                pass
+    if source.is_file():
+        _read_file(str(source))
+    for folder, _, names in os.walk(source):  # not rglob, which remembers every path
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                _read_file(path)
+
+
+def _read_file(path: str) -> None:
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 22):
+            pass
 
 
 def alternate(
@@ -104,6 +168,35 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def disk_usage(root: Path) -> int:
+    """The bytes of disk that a file or folder takes: blocks, each file once, holes not counted.
+
+    Right only after a sync: some file systems count blocks when they are written.
+    """
+    if root.is_file():
+        return root.stat().st_blocks * 512
+    seen: set[int] = set()
+    total = 0
+    for folder, _, names in os.walk(root):
+        for path in [folder, *(os.path.join(folder, name) for name in names)]:
+            found = os.lstat(path)
+            if found.st_ino not in seen:
+                seen.add(found.st_ino)
+                total += found.st_blocks * 512
+    return total
+
+
+def between_markers(page: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- end of name -->` on a page."""
+    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before = page.read_text()
+    head, found, rest = before.partition(first)
+    _, also, tail = rest.partition(last)
+    if not found or not also:
+        raise SystemExit(f"{page} has no {first} with {last} after it")
+    page.write_text(f"{head}{first}\n{text}\n{last}{tail}")
 
 
 def machine() -> str:

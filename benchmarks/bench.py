@@ -1,0 +1,143 @@
+"""The folders and the rows of one run of `run.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from measure import Series, remove, timed
+
+DATACAT = str(Path(sys.executable).with_name("datacat"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `bar` is what it has to reach, as it is promised."""
+
+    work: str
+    result: str
+    baseline: str
+    ratio: str
+    bar: str
+    peak_mib: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a run found, kept in a file: a run of other cases adds to it."""
+
+    scale: float
+    machine: str
+    cases: dict[str, list[Row]] = field(default_factory=dict)
+    measured: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file so that it is whole at all times."""
+        temporary = path.with_suffix(".new")
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
+        os.replace(temporary, path)
+
+
+def load_rows(path: Path, *, scale: float, machine: str) -> Rows:
+    """The rows of a run before, or none. Refuses to mix scales or machines."""
+    if not path.exists():
+        return Rows(scale, machine)
+    found = msgspec.json.decode(path.read_bytes(), type=Rows)
+    if found.scale != scale or found.machine != machine:
+        raise SystemExit(
+            f"{path} holds a run at scale {found.scale} on {found.machine}: name another folder"
+            " or remove the file"
+        )
+    return found
+
+
+class Bench:
+    """The folders of one benchmark run, and the rows of the case that is being measured."""
+
+    def __init__(self, workdir: Path, scale: float, rounds: int) -> None:
+        self.workdir = workdir
+        self.scale = scale
+        self.rounds = rounds
+        self.rows: list[Row] = []
+        self.store = workdir / "store"
+        self.home = workdir / "home"
+        self.environment = {
+            **os.environ,
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "DATACAT_STORE": str(self.store),
+            "DATACAT_USER": "bench",
+        }
+
+    def fresh_store(self) -> None:
+        """An empty store, and no cache."""
+        for path in (self.store, self.home):
+            remove(path)
+        self.home.mkdir(parents=True)
+        self.datacat("init", str(self.store))
+
+    def datacat(self, *arguments: str) -> None:
+        """Run a command that is not measured."""
+        timed([DATACAT, "-q", *arguments], environment=self.environment)
+
+    def clear(self) -> None:
+        """Remove what a case left. Slow with a million files, so not before its rows are kept."""
+        for name in ("store", "home", "large", "small", "million", "copy", "out", "other.bin"):
+            remove(self.workdir / name)
+
+    def against(self, work: str, ours: Series, baseline: Series, limit: float | None) -> None:
+        """A row with a ratio to a baseline of the same run, which must be within a limit."""
+        ratio = ours.wall / baseline.wall
+        self._row(
+            Row(
+                work,
+                f"{ours.wall:.2f} s",
+                f"{baseline.name} {baseline.wall:.2f} s",
+                f"{ratio:.2f}",
+                f"≤ {limit} ×" if limit is not None else "reported",
+                ours.peak_mib,
+                limit is None or ratio <= limit,
+            )
+        )
+
+    def within(self, work: str, ours: Series, seconds: float | None) -> None:
+        """A row that must take at most so many seconds, or is only reported."""
+        bar = f"≤ {seconds:g} s" if seconds is not None else "reported"
+        met = seconds is None or ours.wall <= seconds
+        self._row(Row(work, f"{ours.wall:.2f} s", "", "", bar, ours.peak_mib, met))
+
+    def within_memory(self, work: str, ours: Series, mib: float) -> None:
+        """A row whose peak memory must be within a limit."""
+        met = ours.peak_mib <= mib
+        self._row(Row(work, f"{ours.wall:.2f} s", "", "", f"≤ {mib:g} MiB", ours.peak_mib, met))
+
+    def _row(self, row: Row) -> None:
+        self.rows.append(row)
+        mark = "ok  " if row.met else "MISS"
+        print(
+            f"{mark} {row.work}: {row.result} {row.baseline} {row.ratio} ({row.bar}),"
+            f" peak {row.peak_mib:.0f} MiB",
+            flush=True,
+        )
+
+
+def table(cases: Mapping[str, list[Row]]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| work | datacat | baseline | ratio | to reach | peak memory | reached |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.work} | {row.result} | {row.baseline} | {row.ratio} | {row.bar} |"
+        f" {row.peak_mib:.0f} MiB |"
+        f" {'' if row.bar == 'reported' else 'yes' if row.met else '**no**'} |"
+        for rows in cases.values()
+        for row in rows
+    ]
+    return "\n".join(lines)

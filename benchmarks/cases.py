@@ -1,0 +1,220 @@
+"""What datacat promises about its own speed: each case measures one kind of work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from apart import apart
+from bench import DATACAT, Bench
+from measure import Series, alternate, disk_usage, remove, settle, timed
+from workloads import incompressible_file, many_files
+from xfs import mounted_xfs
+
+
+def large(bench: Bench) -> None:
+    """One incompressible file."""
+    size = int(4 * 2**30 * bench.scale)
+    source = bench.workdir / "large"
+    marker = source / ".datacat"
+    source.mkdir()
+    incompressible_file(source / "file.bin", size)
+    touch = size >> 19  # twice the file
+    copy, out = bench.workdir / "copy", bench.workdir / "out"
+    name = f"{size / 2**30:.1f} GiB file"
+
+    def add() -> Sequence[str]:
+        remove(copy)
+        remove(marker)
+        bench.fresh_store()
+        settle(source, touch_mib=touch)
+        return [DATACAT, "-q", "add", str(source)]
+
+    def cp() -> Sequence[str]:
+        remove(copy)
+        settle(source, touch_mib=touch)
+        return ["sh", "-c", f"cp -r {source} {copy} && sync -f {copy}"]
+
+    ours, theirs = Series("datacat add"), Series("cp -r + sync -f")
+    alternate(bench.rounds, (theirs, cp, None), (ours, add, bench.environment))
+    remove(copy)
+    bench.against(f"add of a {name}", ours, theirs, 1.3)
+
+    again = Series("add again")
+    alternate(bench.rounds, (again, lambda: [DATACAT, "-q", "add", str(source)], bench.environment))
+    bench.within("the same again, unchanged", again, 1.0)
+
+    other = bench.workdir / "other.bin"
+    shutil.copyfile(source / "file.bin", other)
+    hashing, twin = Series("hash of the file"), Series("add under another name")
+    code = f"import blake3; blake3.blake3().update_mmap({str(other)!r})"
+    rename = iter(range(1_000))
+
+    def add_twin() -> Sequence[str]:
+        os.utime(other)  # or the stat cache knows its digest from the last round
+        settle(other)
+        return [DATACAT, "-q", "add", str(other), "--new", "--name", f"twin-{next(rename)}"]
+
+    def hash_only() -> Sequence[str]:
+        settle(other)
+        return [sys.executable, "-c", code]
+
+    os.sync()  # a file system may count blocks only once they are written
+    before = apart(disk_usage, bench.store)
+    alternate(bench.rounds, (hashing, hash_only, None), (twin, add_twin, bench.environment))
+    os.sync()
+    grown = (apart(disk_usage, bench.store) - before) / bench.rounds
+    stored = f"a renamed copy of it, as another dataset (stored {grown / 1e3:.0f} kB)"
+    bench.against(stored, twin, hashing, None)
+    remove(other)
+
+    def pull(*options: str) -> Callable[[], Sequence[str]]:
+        def prepare() -> Sequence[str]:
+            remove(out)
+            settle(source, touch_mib=touch)
+            return [DATACAT, "-q", "pull", "large", "-d", str(out), *options]
+
+        return prepare
+
+    def plain() -> Sequence[str]:
+        remove(out)
+        settle(source, touch_mib=touch)
+        return ["cp", "-r", str(source), str(out)]
+
+    ours, theirs = Series("pull"), Series("cp -r")
+    alternate(bench.rounds, (theirs, plain, None), (ours, pull(), bench.environment))
+    bench.against(f"pull of a {name}", ours, theirs, 1.2)
+    linked = Series("pull --link")
+    alternate(bench.rounds, (linked, pull("--link", "symlink"), bench.environment))
+    bench.within("pull --link symlink of it", linked, 1.0)
+    remove(out)
+    with mounted_xfs(bench.workdir, size * 3 + 2**30) as mounted:
+        if mounted is not None:
+            _reflink(bench, mounted, source)
+
+
+def _reflink(bench: Bench, mounted: Path, source: Path) -> None:
+    """Store, source and destination on a file system that shares blocks."""
+    inner = Bench(mounted, bench.scale, bench.rounds)
+    data = mounted / "large"
+    shutil.copytree(source, data, ignore=shutil.ignore_patterns(".datacat"))
+    inner.fresh_store()
+    inner.datacat("add", str(data))
+    out = mounted / "out"
+
+    def prepare() -> Sequence[str]:
+        remove(out)
+        settle()
+        return [DATACAT, "-q", "pull", "large", "-d", str(out)]
+
+    ours = Series("pull by reflink")
+    alternate(bench.rounds, (ours, prepare, inner.environment))
+    bench.within("pull of it by reflink (XFS)", ours, 1.0)
+
+
+def small(bench: Bench) -> None:
+    """Many small files."""
+    count = max(500, int(100_000 * bench.scale))
+    source = bench.workdir / "small"
+    many_files(source, count, 10 * 1024)
+    copy, out = bench.workdir / "copy", bench.workdir / "out"
+    touch = count * 10 * 2 >> 10
+    name = f"{count:,} files of 10 KiB"
+
+    def add() -> Sequence[str]:
+        remove(copy)
+        remove(source / ".datacat")
+        bench.fresh_store()
+        settle(source, touch_mib=touch)
+        return [DATACAT, "-q", "add", str(source)]
+
+    def cp() -> Sequence[str]:
+        remove(copy)
+        settle(source, touch_mib=touch)
+        return ["sh", "-c", f"cp -r {source} {copy} && sync -f {copy}"]
+
+    ours, theirs = Series("datacat add"), Series("cp -r + sync -f")
+    alternate(bench.rounds, (theirs, cp, None), (ours, add, bench.environment))
+    remove(copy)
+    bench.against(f"add of {name}", ours, theirs, 0.3)
+    again = Series("add again")
+    alternate(bench.rounds, (again, lambda: [DATACAT, "-q", "add", str(source)], bench.environment))
+    bench.within("the same again, unchanged", again, 2.5)
+
+    def pull() -> Sequence[str]:
+        remove(out)
+        settle(source, bench.store, touch_mib=touch)
+        return [DATACAT, "-q", "pull", "small", "-d", str(out)]
+
+    def plain() -> Sequence[str]:
+        remove(out)
+        settle(source, touch_mib=touch)
+        return ["cp", "-r", str(source), str(out)]
+
+    ours, theirs = Series("pull"), Series("cp -r")
+    alternate(bench.rounds, (theirs, plain, None), (ours, pull, bench.environment))
+    bench.against(f"pull of {name}", ours, theirs, 1.3)
+
+
+def catalog(bench: Bench) -> None:
+    """Questions to a large catalog."""
+    datasets = max(10, int(10_000 * bench.scale))
+    versions = datasets * 10
+    bench.fresh_store()
+    apart(_fill_log, bench.store, datasets=datasets, versions=versions)
+    cache = bench.home / "cache"
+
+    def cold() -> Sequence[str]:
+        remove(cache)
+        settle(bench.store)
+        return [DATACAT, "ls"]
+
+    ours = Series("ls, cold")
+    alternate(bench.rounds, (ours, cold, bench.environment))
+    name = f"{datasets:,} datasets, {versions:,} versions"
+    bench.within(f"ls with {name}, no cache", ours, 5.0)
+    warm, helped = Series("ls"), Series("--help")
+    alternate(
+        bench.rounds,
+        (warm, lambda: [DATACAT, "ls"], bench.environment),
+        (helped, lambda: [DATACAT, "--help"], bench.environment),
+    )
+    bench.within("the same, warm", warm, 0.4)
+    bench.within("--help", helped, 0.15)
+
+
+def _fill_log(store: Path, *, datasets: int, versions: int) -> None:
+    from catalog_log import write_log
+
+    write_log(store, datasets=datasets, versions=versions)
+
+
+def million(bench: Bench) -> None:
+    """One dataset of a million files: what it takes, once."""
+    count = max(1_000, int(1_000_000 * bench.scale))
+    source, out = bench.workdir / "million", bench.workdir / "out"
+    many_files(source, count, 1024, per_folder=1_000)
+    bench.fresh_store()
+    name = f"{count:,} files of 1 KiB"
+    edited = source / "d00000" / "f0000.bin"
+
+    def once(work: str, *arguments: str) -> None:
+        settle()
+        series = Series(work)
+        series.runs.append(timed([DATACAT, "-q", *arguments], environment=bench.environment))
+        bench.within_memory(work, series, 1024)
+
+    once(f"add of {name}", "add", str(source))
+    once("the same again, unchanged", "add", str(source))
+    once("pull of it", "pull", "million", "-d", str(out))
+    once("status of the pulled copy", "status", str(out))
+    edited.write_bytes(b"edited")
+    once("diff with one file edited", "diff", "million@v1", str(source))
+    once("add with one file edited", "add", str(source))
+    once("verify of it", "verify", "million@v1")
+
+
+CASES = {"large": large, "small": small, "catalog": catalog, "million": million}
