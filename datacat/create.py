@@ -12,8 +12,6 @@ from datacat.errors import InvalidInput, NoStore
 from datacat.model import LinkMode, Parameters, StoreInfo
 from datacat.opened import Client, read_store_file
 
-LAYOUTS = ("auto", "whole", "chunked")
-
 
 def create_store(
     backend: Backend,
@@ -31,11 +29,8 @@ def create_store(
     Raises `InvalidInput` (parameters, group), `NotFound` (no parent folder), `StorageDenied`, and
     `NoStore` when the storage cannot create atomically.
     """
-    if parameters.digest not in ALGORITHMS or parameters.layout not in LAYOUTS:
-        raise InvalidInput(
-            f"unknown digest or layout: {parameters.digest}, {parameters.layout}",
-            kind="bad_parameters",
-        )
+    if parameters.digest not in ALGORITHMS:
+        raise InvalidInput(f"unknown digest: {parameters.digest}", kind="bad_parameters")
     backend.initialise(layout.directories(), group=group, shared=shared)
     if not backend.capabilities.atomic_create:
         raise NoStore(

@@ -28,6 +28,14 @@ class LinkMode(StrEnum):
     SYMLINK = "symlink"
 
 
+class Layout(StrEnum):
+    """How `add` keeps files that are not small. `AUTO` decides for each of them."""
+
+    AUTO = "auto"
+    WHOLE = "whole"
+    CHUNKED = "chunked"
+
+
 class ChangeKind(StrEnum):
     ADDED = "added"
     MODIFIED = "modified"
@@ -44,7 +52,7 @@ class Parameters:
     """
 
     digest: str = "blake3"
-    layout: str = "auto"
+    layout: Layout = Layout.AUTO
     small_bytes: int = 256 * 1024
     pack_bytes: int = 64 * 1024 * 1024
     zstd_level: int = 1

@@ -105,6 +105,10 @@ class Backend(ABC):
     def capabilities(self) -> Capabilities:
         """What this place can do beyond the contract."""
 
+    def clones(self) -> bool:
+        """True if its files can share bytes on disk (reflinks): found out by doing it once."""
+        return False
+
     @abstractmethod
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
         """All bytes of `key`, or only the first `limit_bytes`. Raises `StorageMissing`."""

@@ -23,6 +23,7 @@ from datacat.backend.keys import checked_key, checked_prefix, checked_range, key
 from datacat.backend.posix_errors import storage_error
 from datacat.backend.posix_folders import make_folder, make_store_folders
 from datacat.backend.posix_staged import PosixStaged, place, who_won
+from datacat.backend.reflink import clone
 from datacat.backend.system_calls import (
     OPEN_BINARY,
     fsync_folder,
@@ -51,6 +52,7 @@ class PosixBackend(Backend):
         self._dirty_lock = threading.Lock()
         self._sync_lock = threading.Lock()
         self._anchored: set[str] = set()
+        self._clones: bool | None = None
 
     @functools.cached_property
     def capabilities(self) -> Capabilities:
@@ -154,6 +156,14 @@ class PosixBackend(Backend):
     def stage(self) -> PosixStaged:
         with self.translated(layout.TEMPORARY.rstrip("/"), writing=True):
             return PosixStaged(os.path.join(self.root, layout.TEMPORARY), self._publish)
+
+    def clones(self) -> bool:
+        if self._clones is None:
+            place = layout.TEMPORARY.rstrip("/")
+            with self.stage() as one, self.stage() as other, self.translated(place, writing=True):
+                write_all(one.fd, b"x")
+                self._clones = clone(one.fd, other.fd)
+        return self._clones
 
     def _publish(self, staged: PosixStaged, key: str) -> None:
         """INV names: a unique name is linked once; meeting it taken by other bytes is an error."""

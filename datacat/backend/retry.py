@@ -49,6 +49,9 @@ class RetryingBackend(Backend):
     def capabilities(self) -> Capabilities:
         return self.backend.capabilities
 
+    def clones(self) -> bool:
+        return self.retried(self.backend.clones)
+
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
         return self.retried(lambda: self.backend.read(key, limit_bytes=limit_bytes))
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from datacat import layout
 from datacat.errors import Corrupt, FormatTooNew, NoStore
-from datacat.model import LinkMode, Parameters, StoreInfo
+from datacat.model import Layout, LinkMode, Parameters, StoreInfo
 from datacat.text import rfc3339
 
 STORE_FILE_BYTES_MAX = 64 * 1024
@@ -24,13 +24,17 @@ _Text = Annotated[str, Meta(max_length=4_096)]
 
 class _ParametersFile(msgspec.Struct, frozen=True, kw_only=True):
     digest: Literal["blake3", "xxh3-128", "sha256"]
-    layout: Literal["auto", "whole", "chunked"]
+    layout: Layout
     small_bytes: _Small
     pack_bytes: _Size
     zstd_level: Annotated[int, Meta(ge=1, le=22)]
-    chunk_min_bytes: _Small
-    chunk_mean_bytes: _Small
-    chunk_max_bytes: _Small
+    chunk_min_bytes: Annotated[int, Meta(ge=64, le=1 << 20)]
+    chunk_mean_bytes: Annotated[int, Meta(ge=256, le=1 << 20)]
+    chunk_max_bytes: Annotated[int, Meta(ge=1024, le=1 << 20)]
+
+    def __post_init__(self) -> None:
+        if not self.chunk_min_bytes <= self.chunk_mean_bytes <= self.chunk_max_bytes:
+            raise ValueError("the sizes of chunks are not in order")
 
 
 class _StoreFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,11 +74,18 @@ class PackWriter:
         self.size_bytes = len(self._header)
 
     def append(
-        self, digest: bytes, frame: bytes | memoryview, *, size: int, codec: str
+        self,
+        digest: bytes,
+        frame: bytes | memoryview,
+        *,
+        size: int,
+        codec: str,
+        reference: bytes | None = None,
     ) -> PackEntry:
-        """Add a frame; the entry says where it will lie."""
+        """Add a frame, perhaps made against a `reference`; the entry says where it will lie."""
         length = len(frame)
-        entry = PackEntry(digest, self.size_bytes, length, size, codec, checksum(frame))
+        check = checksum(frame)
+        entry = PackEntry(digest, self.size_bytes, length, size, codec, check, reference)
         self.entries.append(entry)
         self._pending.append(frame)
         self._pending_bytes += length

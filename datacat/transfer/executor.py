@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -18,6 +19,13 @@ QUEUED_PER_WORKER = 3
 def threads(jobs: int) -> Executor:
     """The default executor: the hot loops are in libraries that release the GIL."""
     return ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="datacat")
+
+
+def batched(items: Iterable[Task], count: int) -> Iterator[list[Task]]:
+    """`items` in lists of `count`; the last one may be shorter."""
+    remaining = iter(items)
+    while batch := list(itertools.islice(remaining, count)):
+        yield batch
 
 
 def run_bounded(

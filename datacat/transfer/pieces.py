@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from datacat.backend import Backend
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, checksums
 from datacat.errors import Corrupt, StorageMissing
 from datacat.objects.codec import RAW, decode
-from datacat.sql import Row, Workspace, identifier
+from datacat.sql import Workspace, identifier
 
 GAP_BYTES = 64 * 1024
 """Two frames this close are read with one request: the gap costs less than a request."""
@@ -43,7 +44,7 @@ def piece_columns(table: str) -> str:
     )
 
 
-def piece_of(row: Row) -> Piece:
+def piece_of(row: Sequence[Any]) -> Piece:
     """The piece that a row of `piece_columns` describes."""
     digest, size, container, offset, stored_size, codec, sums, *r = row
     reference = Piece(r[0], r[1], r[2], r[3], r[4], r[5], r[6]) if r[0] is not None else None

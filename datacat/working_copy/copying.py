@@ -6,9 +6,7 @@ in memory: the check costs next to nothing on top of the copy.
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
 
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES
 from datacat.digest import checksums as checksums_of
@@ -24,28 +22,6 @@ from datacat.transfer.following import (
 
 FOLLOWED_BYTES_MIN = LOOK_BYTES
 """Up to one look, a second thread costs more than it saves."""
-
-_FICLONE = 0x40049409
-_UNSUPPORTED = {
-    getattr(errno, name)
-    for name in ("EXDEV", "EOPNOTSUPP", "ENOTSUP", "EINVAL", "ENOSYS", "ENOTTY", "EPERM", "EBADF")
-    if hasattr(errno, name)
-}
-
-
-def clone(source: int, target: int) -> bool:
-    """Make `target` share the bytes of `source` (a reflink). False where that cannot be."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError as error:
-        if error.errno in _UNSUPPORTED:
-            return False
-        raise
-    return True
 
 
 def copy_checked(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from datacat.backend.reflink import clone
 from datacat.errors import DatacatError, Failed, StorageDenied, StorageFull, StorageMissing
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
@@ -162,7 +163,7 @@ class Destination:
             with self._new(path, replaces) as new:
                 target = new.create(executable=executable)
                 try:
-                    cloned = mode is not LinkMode.COPY and copying.clone(container, target)
+                    cloned = mode is not LinkMode.COPY and clone(container, target)
                     if mode is LinkMode.REFLINK and not cloned:
                         raise self._no_link("reflink")
                     if not cloned:

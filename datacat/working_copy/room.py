@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 from datacat import layout
+from datacat.backend.reflink import clone
 from datacat.errors import StorageFull
 from datacat.model import LinkMode
 from datacat.sql import Workspace
 from datacat.text import human_bytes, printable
 from datacat.working_copy import marker
-from datacat.working_copy.copying import clone
 
 ROOM_LEFT_BYTES_MAX = 16 * 1024 * 1024
 """A pull leaves this free, or an eighth of what it writes if that is less: for folders, for what

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datacat.backend.reflink import clone
 from datacat.digest import BLOCK_BYTES, checksums
 from datacat.errors import Cancelled, Corrupt
 from datacat.progress import StopSignal
@@ -161,5 +162,5 @@ def test_checking_finds_exactly_what_differs(tmp_path: Path, size: int, flip: in
 def test_a_clone_is_the_same_or_told_to_be_impossible(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(content(BLOCK_BYTES))
     with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("w+b") as target:
-        cloned = copying.clone(source.fileno(), target.fileno())
+        cloned = clone(source.fileno(), target.fileno())
     assert (tmp_path / "target").read_bytes() == (content(BLOCK_BYTES) if cloned else b"")

@@ -27,7 +27,7 @@ from datacat.errors import (
     StorageMissing,
 )
 from datacat.model import LinkMode
-from datacat.working_copy import copying, new_path
+from datacat.working_copy import copying, materialize, new_path
 from datacat.working_copy.folders import FOLDERS_OPEN_MAX, Folders
 from datacat.working_copy.materialize import Destination, FileStat
 
@@ -560,7 +560,7 @@ def test_a_link_that_cannot_be_says_what_can(
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(copying, "clone", lambda *_: False)
+    monkeypatch.setattr(materialize, "clone", lambda *_: False)
     with Destination(tmp_path / "copy") as destination:
         for mode in (LinkMode.HARDLINK, LinkMode.REFLINK):
             with pytest.raises(Failed) as caught:

@@ -1,0 +1,63 @@
+"""Which content is already stored, or being stored by this session: so each piece is stored once.
+
+Claims are looked up in the catalog's index, never by asking shared storage.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from datacat.sql import Workspace
+
+
+class Claims:
+    """Claims over the workspace's table `known(digest)` and view `usable`. Thread-safe."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._hints = False
+
+    def take(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of the files' contents `digests` that nobody has stored: the caller must."""
+        with self._lock:
+            return self._take(digests)
+
+    def take_chunks(self, digests: Sequence[bytes]) -> set[bytes]:
+        """The same for chunks, which may be any that the store holds."""
+        with self._lock:
+            self._prepare_hints()
+            stored = self._workspace.all(
+                """
+                with hinted as (
+                    select d from unnest($1::blob[]) asked(d)
+                    where hash(d) in (select hint from chunk_hints)
+                )
+                select distinct digest from usable where digest in (select d from hinted)
+                """,
+                [list(digests)],
+            )
+            held = {row[0] for row in stored}
+            return self._take([digest for digest in digests if digest not in held])
+
+    def _take(self, digests: Sequence[bytes]) -> set[bytes]:
+        new = self._workspace.all(
+            """
+            insert into known
+            select distinct d from unnest($1::blob[]) claimed(d)
+            where not exists (select 1 from known k where k.digest = d)
+            returning digest
+            """,
+            [list(digests)],
+        )
+        return {row[0] for row in new}
+
+    def _prepare_hints(self) -> None:
+        """Eight bytes for each chunk of the store: to ask the index itself, which lies in files,
+        about every chunk takes longer than to read and compress it."""
+        if not self._hints:
+            self._workspace.execute(
+                "create table chunk_hints as select hash(digest) as hint from usable"
+            )
+            self._hints = True
