@@ -30,6 +30,9 @@ PACK_FORMAT = 1
 WRITE_BYTES = 4 * 1024 * 1024
 """Frames are gathered to writes of this size."""
 
+BUFFERS_MAX = 1024
+"""So many buffers one system call takes on Linux and macOS (IOV_MAX)."""
+
 FRAME_BYTES_MAX = BLOCK_BYTES
 """A frame has one checksum, so it never exceeds one checksum block; nor do its plain bytes."""
 
@@ -127,16 +130,23 @@ class PackWriter:
         self._staged.discard()
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._pending))
-        written = self.size_bytes - len(data)
+        written = self.size_bytes - self._pending_bytes
         try:
-            while data:
-                data = data[os.write(self._staged.fd, data) :]
+            for start in range(0, len(self._pending), BUFFERS_MAX):
+                _write_all(self._staged.fd, self._pending[start : start + BUFFERS_MAX])
         except OSError as error:
             raise self._staged.failed(error) from error
         self._staged.start_writeback(written, self._pending_bytes)
         self._pending = []
         self._pending_bytes = 0
+
+
+def _write_all(fd: int, buffers: list[bytes | memoryview]) -> None:
+    written = os.writev(fd, buffers) if hasattr(os, "writev") else 0
+    if written < sum(map(len, buffers)):
+        rest = memoryview(b"".join(buffers))[written:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
 
 
 def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntry]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -36,12 +37,12 @@ from datacat.transfer.reading import (
     changed,
     opened,
     read_stable,
-    state_of,
     unchanged,
     unreadable,
 )
 from datacat.transfer.tree import (
     IN_MEMORY_BYTES,
+    TO_READ,
     Batch,
     HashResult,
     Large,
@@ -216,9 +217,9 @@ class Ingest:
         # be computed again when its content is in the store. `alike`: content of this size is in
         # the store or occurs twice here, so the file is hashed before it is copied.
         run(
-            """
+            f"""
             create table to_read as
-            select path, size, linked_to is not null as linked,
+            select {TO_READ},
                    count(*) over (partition by size) > 1
                    or size in (select size from objects)
                    or size in (select size from new_chunks) as alike
@@ -261,16 +262,17 @@ class Ingest:
     def _store_batch(self, batch: Batch) -> _Done:
         done = _Done()
         contents: dict[bytes, tuple[bytes, str]] = {}
+        began_ns = time.time_ns()
         with self._turns.take(len(batch), total_bytes(batch)):
             for source in batch:
-                data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+                data, status = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
                 if data is None:
                     done.grown.append(source)
                     continue
                 digest = self._digest(data)
                 if data:
                     contents.setdefault(digest, (data, source.path))
-                done.hashed.append(hashed_row(source.path, state, digest))
+                done.hashed.append(hashed_row(source.path, status, digest, began_ns))
                 done.bytes += len(data)
         done.files = len(done.hashed)
         self._stop.check()
@@ -318,26 +320,27 @@ class Ingest:
 
         With `hash_first` the source is read before, because its content may be stored already.
         """
+        began_ns = time.time_ns()
         with opened(self._root, source) as fd:
             before = os.fstat(fd)
-            state = state_of(before)
+            size = before.st_size
             claimed: bytes | None = None
             if hash_first:
                 claimed, _ = hash_open_file(
                     fd, source.path, algorithm=self._parameters.digest, stop=self._stop
                 )
                 if not self._claims.take([claimed]):
-                    self._listener(Advanced(0, state.size))
-                    return _Done([hashed_row(source.path, state, claimed)], files=1)
+                    self._listener(Advanced(0, size))
+                    return _Done([hashed_row(source.path, before, claimed, began_ns)], files=1)
             with self._backend.stage() as staged:
-                digest, sums, size = self._copy(fd, staged, source.path, limit=state.size)
-                stable = size == state.size and unchanged(before, os.fstat(fd))
+                digest, sums, copied = self._copy(fd, staged, source.path, limit=size)
+                stable = copied == size and unchanged(before, os.fstat(fd))
                 if not stable or claimed not in (None, digest):
                     if claimed is not None:
                         # Others may count on the content that was claimed: the add must end here.
                         raise changed(source.path)
                     raise ChangedWhileReadingError
-                done = _Done([hashed_row(source.path, state, digest)], files=1)
+                done = _Done([hashed_row(source.path, before, digest, began_ns)], files=1)
                 if claimed is not None or self._claims.take([digest]):
                     done.rows.append(self._published(staged, digest, size, sums))
                 return done

@@ -22,12 +22,10 @@ from datacat.transfer.following import look_through
 from datacat.transfer.reading import (
     ATTEMPTS,
     ChangedWhileReadingError,
-    ReadState,
     SourceFile,
     changed,
     opened,
     read_stable,
-    state_of,
     unchanged,
     unreadable,
 )
@@ -42,6 +40,9 @@ BATCH_FILES = 4096
 
 HashedRow = tuple[str, int, bool, int, int, int, bytes, int]
 """path, size, executable, mtime_ns, ctime_ns, inode, digest, hashed_ns."""
+
+TO_READ = "path, size, linked_to is not null as linked, mtime_ns, ctime_ns, inode"
+"""The columns of `tree` that make a `SourceFile`."""
 
 Batch = list[SourceFile]
 
@@ -88,21 +89,23 @@ def note_digests(workspace: Workspace) -> None:
 
 
 def tasks(workspace: Workspace) -> Iterator[Batch | Large]:
-    """The table `to_read(path, size, linked, alike)` cut into work, the large files first, so
-    that the last task to end is a short one."""
-    for path, size, linked, alike in workspace.rows(
+    """The table `to_read` (`TO_READ` and `alike`) cut into work, the large files first, so that
+    the last task to end is a short one."""
+    for *listed, alike in workspace.rows(
         f"select * from to_read where size > {IN_MEMORY_BYTES} order by size desc, path"
     ):
-        yield Large(SourceFile(path, size, linked), alike)
+        yield Large(SourceFile(*listed), alike)
     batch: Batch = []
     batch_bytes = 0
-    for path, size, linked in workspace.rows(
-        f"select path, size, linked from to_read where size <= {IN_MEMORY_BYTES} order by path"
-    ):
+    small = workspace.rows(
+        f"select * exclude alike from to_read where size <= {IN_MEMORY_BYTES} order by path"
+    )
+    for source in map(SourceFile._make, small):
+        size = source.size_bytes
         if batch and (batch_bytes + size > BATCH_BYTES or len(batch) >= BATCH_FILES):
             yield batch
             batch, batch_bytes = [], 0
-        batch.append(SourceFile(path, size, linked))
+        batch.append(source)
         batch_bytes += size
     if batch:
         yield batch
@@ -131,17 +134,20 @@ def total_bytes(batch: Batch) -> int:
     return sum(source.size_bytes for source in batch)
 
 
-def hashed_row(path: str, state: ReadState, digest: bytes) -> HashedRow:
-    """The row of `hashed` for a file whose content was just read."""
+def hashed_row(path: str, status: os.stat_result, digest: bytes, began_ns: int) -> HashedRow:
+    """The row of `hashed` for a file that was `status` while its content was read.
+
+    `began_ns` is a moment before its first byte was read.
+    """
     return (
         path,
-        state.size,
-        state.executable,
-        state.mtime_ns,
-        state.ctime_ns,
-        state.inode,
+        status.st_size,
+        status.st_mode & 0o100 != 0,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
         digest,
-        time.time_ns(),
+        began_ns,
     )
 
 
@@ -171,7 +177,7 @@ class HashFiles:
         self._workspace.execute(
             f"""
             create or replace table to_read as
-            select path, size, linked_to is not null as linked, false as alike
+            select {TO_READ}, false as alike
             from tree where kind = 'file' and digest is null and ({only})
             """
         )
@@ -202,34 +208,37 @@ class HashFiles:
             return self._hash_large(task.source)
         self._stop.check()
         done = HashResult()
+        began_ns = time.time_ns()
         with self._turns.take(len(task), total_bytes(task)):
             for source in task:
-                data, state = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+                data, status = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
                 if data is None:
                     done.grown.append(source)
                     continue
-                done.hashed.append(hashed_row(source.path, state, self._digest(data)))
+                digest = self._digest(data)
+                done.hashed.append(hashed_row(source.path, status, digest, began_ns))
                 done.bytes += len(data)
         done.files = len(done.hashed)
         return done
 
     def _hash_large(self, source: SourceFile) -> HashResult:
         for _ in range(ATTEMPTS):
+            began_ns = time.time_ns()
             with opened(self._root, source) as fd:
                 try:
-                    digest, state = hash_open_file(
+                    digest, status = hash_open_file(
                         fd, source.path, algorithm=self._algorithm, stop=self._stop
                     )
                 except ChangedWhileReadingError:
                     continue
-                row = hashed_row(source.path, state, digest)
-                return HashResult([row], files=1, bytes=state.size)
+                row = hashed_row(source.path, status, digest, began_ns)
+                return HashResult([row], files=1, bytes=status.st_size)
         raise changed(source.path)
 
 
 def hash_open_file(
     fd: int, path: str, *, algorithm: str, stop: StopSignal
-) -> tuple[bytes, ReadState]:
+) -> tuple[bytes, os.stat_result]:
     """The digest of the open file `path`.
 
     Raises `ChangedWhileReadingError` when it did not keep still, `Failed` when it is unreadable.
@@ -242,4 +251,4 @@ def hash_open_file(
         raise unreadable(path, error) from error
     if length != before.st_size or not unchanged(before, os.fstat(fd)):
         raise ChangedWhileReadingError
-    return hasher.digest(), state_of(before)
+    return hasher.digest(), before

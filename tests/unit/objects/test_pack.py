@@ -260,6 +260,7 @@ def test_a_full_disk_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     writer = PackWriter(MemoryBackend(), KEY, digest_bytes=32)
     writer.append(A.digest, b"hello", size=5, codec=RAW)
     monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "writev", full, raising=False)
     with pytest.raises(StorageFull):
         writer.finish()
     writer.discard()
@@ -268,5 +269,6 @@ def test_a_full_disk_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_short_writes_are_continued(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, memoryview(data)[:7]))
+    monkeypatch.setattr(os, "writev", lambda fd, data: real(fd, data[0][:7]), raising=False)
     data, entries = packed(SMALL)
     assert footer(data) == entries

@@ -37,7 +37,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def source(path: Path, *, linked: bool = False) -> SourceFile:
-    return SourceFile(path.name, len(DATA), linked)
+    """The file as a walk has just listed it."""
+    if not path.exists():
+        return SourceFile(path.name, len(DATA), linked, 0, 0, 0)
+    found = path.stat()
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return SourceFile(path.name, found.st_size, linked, *times, found.st_ino)
 
 
 def read(path: Path, *, limit: int = LIMIT, linked: bool = False) -> bytes | None:
@@ -65,30 +70,25 @@ def rewritten(path: Path) -> Callable[[], object]:
     return lambda: path.write_bytes(bytes(reversed(path.read_bytes())))
 
 
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
 CHANGES: dict[str, Callable[[Path], Callable[[], object]]] = {
     "rewritten": rewritten,
-    "grown": lambda path: lambda: path.open("ab").write(b"more"),
+    "grown": lambda path: lambda: grow(path),
     "shrunk": lambda path: lambda: os.truncate(path, path.stat().st_size - 1),
     "emptied": lambda path: lambda: os.truncate(path, 0),
     "touched": lambda path: lambda: os.utime(path, ns=(1, path.stat().st_mtime_ns + 1)),
 }
 
 
-def closing(change: Callable[[], object]) -> Callable[[], object]:
-    def run() -> None:
-        made = change()
-        close = getattr(made, "close", None)
-        if close is not None:
-            close()
-
-    return run
-
-
 @pytest.mark.parametrize("change", [name for name in CHANGES if name != "grown"])
 def test_a_change_is_noticed_and_the_file_read_again(
     file: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    During(monkeypatch, closing(CHANGES[change](file)), ATTEMPTS - 1)
+    During(monkeypatch, CHANGES[change](file), ATTEMPTS - 1)
     found = read(file)
     monkeypatch.undo()
     assert found == file.read_bytes()
@@ -97,11 +97,7 @@ def test_a_change_is_noticed_and_the_file_read_again(
 def test_growth_is_noticed_and_the_file_read_again(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def grow() -> None:
-        with file.open("ab") as opened_file:
-            opened_file.write(b"more")
-
-    During(monkeypatch, grow, ATTEMPTS - 1)
+    During(monkeypatch, CHANGES["grown"](file), ATTEMPTS - 1)
     found = read(file)
     monkeypatch.undo()
     assert found == file.read_bytes() == DATA + b"more" * (ATTEMPTS - 1)
@@ -130,11 +126,51 @@ def test_a_change_around_the_stat(file: Path, monkeypatch: pytest.MonkeyPatch, m
             file.write_bytes(b"newer")
         return found
 
+    listed = source(file)
+    file.touch()  # it is not what was listed any more: the first read is in vain
+    calls = -1
     monkeypatch.setattr(os, "fstat", fstat)
-    found, state = read_stable(str(file.parent), source(file), limit=LIMIT)
+    found, state = read_stable(str(file.parent), listed, limit=LIMIT)
     assert found == file.read_bytes()
-    assert (state.size, state.mtime_ns) == (len(found), file.stat().st_mtime_ns)
+    assert (state.st_size, state.st_mtime_ns) == (len(found), file.stat().st_mtime_ns)
     assert calls == (2 if moment == "before the stat" else 4)
+
+
+def test_a_file_that_is_as_it_was_listed_is_read_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four system calls: what was listed is what it was before."""
+    listed = source(file)
+    calls: list[str] = []
+    for name in ("open", "read", "fstat", "close"):
+        real = getattr(os, name)
+
+        def counted(*given: object, real: Callable[..., object] = real, name: str = name) -> object:
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(os, name, counted)
+    found, state = read_stable(str(file.parent), listed, limit=LIMIT)
+    monkeypatch.undo()
+    assert (found, state) == (DATA, file.stat())
+    assert calls == ["open", "read", "fstat", "close"]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "replaced", "made executable"])
+def test_a_change_since_it_was_listed(file: Path, change: str) -> None:
+    """What is read is what is there now, and what it is now is what is said of it."""
+    listed = source(file)
+    if change == "replaced":
+        other = file.with_name("other")
+        other.write_bytes(bytes(len(DATA)))
+        os.utime(other, ns=(listed.mtime_ns, listed.mtime_ns))
+        other.replace(file)
+    elif change == "made executable":
+        file.chmod(0o700)
+    else:
+        CHANGES[change](file)()
+    found, state = read_stable(str(file.parent), listed, limit=LIMIT)
+    assert (found, state) == (file.read_bytes(), file.stat())
 
 
 def test_a_file_replaced_by_another_is_one_of_the_two(
@@ -212,6 +248,9 @@ def test_real_threads(file: Path) -> None:
 def test_limits(file: Path) -> None:
     assert read(file, limit=len(DATA)) == DATA
     assert read(file, limit=len(DATA) - 1) is None
+    listed = source(file)
+    file.write_bytes(bytes(LIMIT + 1))
+    assert read_stable(str(file.parent), listed, limit=LIMIT)[0] is None
     file.write_bytes(b"")
     assert read(file, limit=0) == b""
 
@@ -221,14 +260,19 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("target")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
+    was = source(tmp_path / "target")
     for name in ("link", "folder", "pipe", "nothing"):
+        listed = was._replace(path=name)
         with pytest.raises(Failed) as caught:
-            read(tmp_path / name)
+            read_stable(str(tmp_path), listed, limit=LIMIT)
         assert name in caught.value.message
-        with pytest.raises(Failed), opened(str(tmp_path), source(tmp_path / name)):
+        with pytest.raises(Failed), opened(str(tmp_path), listed):
             pytest.fail("it was opened")
     assert read(tmp_path / "link", linked=True) == DATA
-    assert read_stable(str(tmp_path / "target"), SourceFile("", 5, False), limit=LIMIT)[0] == DATA
+    assert (
+        read_stable(str(tmp_path / "target"), SourceFile("", 5, False, 0, 0, 0), limit=LIMIT)[0]
+        == DATA
+    )
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
@@ -252,9 +296,9 @@ def test_what_the_file_was(file: Path) -> None:
         file.chmod(mode)
         _, state = read_stable(str(file.parent), source(file), limit=LIMIT)
         found = file.stat()
-        assert state.executable == bool(stat.S_IMODE(mode) & 0o100)
-        assert (state.size, state.mtime_ns) == (found.st_size, found.st_mtime_ns)
-        assert (state.ctime_ns, state.inode) == (found.st_ctime_ns, found.st_ino)
+        assert stat.S_IMODE(state.st_mode) == mode
+        assert (state.st_size, state.st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+        assert (state.st_ctime_ns, state.st_ino) == (found.st_ctime_ns, found.st_ino)
 
 
 def test_descriptors_are_closed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
