@@ -30,14 +30,26 @@ GIVE_UP_AFTER = 8
 TRY_EVERY = 64
 """How `Encoder` samples a kind of content that does not compress."""
 
+DELTA_BYTES_MIN = 1024
+"""To read a second frame for less content than this is not worth it."""
+
+REFERENCE_BYTES_MIN = 8
+"""zstd takes no shorter prefix, and we make none: whoever names one is not us."""
+
 DELTA_LEVEL = 1
 """Against a reference a higher level finds no more, and takes twice the time."""
+
+DELTA_HASH_LOG = 17
+"""With the few entries of level 1, references over 128 KiB are forgotten before they are used."""
 
 OBVIOUS = 64
 """A frame this many times smaller than its content is worth it, whatever zstd alone would reach."""
 
 WINDOW_LOG_MAX = 23
 """A frame that asks for a window over 8 MiB is not ours: the memory to decode it is bounded."""
+
+WINDOW_LOG_MIN = 10
+"""zstd's own bound. A window that reaches back over all of the reference finds all of it again."""
 
 _local = threading.local()
 
@@ -62,9 +74,17 @@ class Encoder:
         It is kept only where it takes half or less of what the frame alone would take: reading it
         means to read the reference too.
         """
-        if not reference:
+        if min(len(reference), len(data)) < DELTA_BYTES_MIN:
             return None
-        compressor = zstd.ZstdCompressor(level=DELTA_LEVEL, zstd_dict=_prefix(reference))
+        window = max((len(reference) + len(data)).bit_length(), WINDOW_LOG_MIN)
+        compressor = zstd.ZstdCompressor(
+            options={
+                zstd.CompressionParameter.compression_level: DELTA_LEVEL,
+                zstd.CompressionParameter.window_log: min(window, WINDOW_LOG_MAX),
+                zstd.CompressionParameter.hash_log: DELTA_HASH_LOG,
+            },
+            zstd_dict=_prefix(reference),
+        )
         frame: bytes = compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)
         if len(frame) * OBVIOUS <= len(data):
             return frame
@@ -109,8 +129,10 @@ def decode(
         return stored
     if codec != ZSTD:
         raise Corrupt(f"unknown codec '{codec[:20]}'")
+    if reference is not None and len(reference) < REFERENCE_BYTES_MIN:
+        raise Corrupt("a frame that was made against next to nothing")
     decompressor = zstd.ZstdDecompressor(
-        zstd_dict=_prefix(reference) if reference else None,
+        zstd_dict=_prefix(reference) if reference is not None else None,
         options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX},
     )
     try:

@@ -10,8 +10,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
+DRIFT_BYTES = 1024
+"""Two chunks that begin this near to each other are taken to begin and to end together, if their
+sizes differ by less than one part in `ALIKE`: cuts lie where the content says so."""
+
 ALIKE = 8
-"""Two chunks whose sizes differ by less than one part in so many are taken to end together."""
 
 
 class Span(NamedTuple):
@@ -47,8 +50,10 @@ def align(new: Sequence[Span], old: Sequence[Span], *, shift: int) -> tuple[list
         end = old[following].start if following is not None else begin + span.size
         chosen = _most_overlap(old, starts, begin, max(end, begin + 1))
         found.append(chosen)
-        if chosen is not None and abs(old[chosen].size - span.size) * ALIKE < span.size:
-            shift = old[chosen].end - span.end
+        if chosen is not None and abs(old[chosen].start - begin) <= DRIFT_BYTES:
+            grown = old[chosen].size - span.size
+            if abs(grown) * ALIKE < span.size:
+                shift = old[chosen].end - span.end
     return found, shift
 
 

@@ -4,7 +4,6 @@ linked, cloned and read in place. Small files always share packs.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,9 +42,10 @@ class Arranger:
         self._sampler = Encoder(parameters.zstd_level)
 
     def is_chunked(
-        self, path: str, size: int, *, edited: bool, read: Callable[[int, int], bytes]
+        self, kind: str, size: int, *, edited: bool, read: Callable[[int, int], bytes]
     ) -> bool:
-        """True if the file is to be cut; `read(offset, length)` gives bytes of it."""
+        """True if the file is to be cut; `kind` stands for files that compress alike, and
+        `read(offset, length)` gives bytes of it."""
         if self._layout is not Layout.AUTO:
             return self._layout is Layout.CHUNKED
         if edited or not self._backend.capabilities.local:
@@ -55,5 +55,5 @@ class Arranger:
         step = max(size - SAMPLE_BYTES, 0) // (SAMPLES - 1)
         sample = b"".join(read(n * step, SAMPLE_BYTES) for n in range(SAMPLES))
         with self._lock:
-            _, frame = self._sampler.encode(sample, kind=os.path.splitext(path)[1])
+            _, frame = self._sampler.encode(sample, kind=kind)
         return len(frame) <= len(sample) * PAYS_BELOW

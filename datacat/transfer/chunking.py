@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
@@ -116,12 +116,9 @@ class Chunking:
                 "new_recipes", ((new.digest, n, span.digest) for n, span in enumerate(spans))
             )
 
-    def _old_chunks(self, contents: Sequence[NewContent]) -> Mapping[bytes | None, list[OldChunk]]:
+    def _old_chunks(self, contents: Sequence[NewContent]) -> dict[bytes | None, list[OldChunk]]:
         objects = {new.old for new in contents if new.old is not None}
-        found: dict[bytes | None, list[OldChunk]] = {}
-        if objects:
-            found.update(self._old.chunks_of(objects))
-        return found
+        return dict(self._old.chunks_of(objects).items()) if objects else {}
 
     # Large files
 

@@ -2,34 +2,34 @@
 
 The plan is SQL over the workspace's `tree` and the index; the work is cut into batches of files
 that fit in memory and single large files, run on an executor. Content is *claimed* before it is
-stored, so that each piece is stored once however often it occurs, and looked up only in the
-catalog's index, never by asking shared storage.
+stored, so that each piece is stored once however often it occurs. Small files share packs; others
+are kept whole or as chunks (`arrangement`).
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datacat import layout
-from datacat.backend import Backend, Staged
-from datacat.digest import BLOCK_BYTES, DIGEST_BYTES, checksums, digest_function, new_hasher
+from datacat.backend import Backend
+from datacat.digest import digest_function
 from datacat.errors import DatacatError
 from datacat.model import Parameters
-from datacat.objects.codec import Encoder
 from datacat.objects.index import CHUNKS_DDL, RECIPES_DDL
-from datacat.objects.pack import PackWriter
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
 from datacat.sql import Workspace
-from datacat.transfer.executor import run_bounded
-from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
-from datacat.transfer.journal import ChunkRow, Journal, pack_rows, whole_row
+from datacat.transfer.arrangement import Arrangement, Arranger
+from datacat.transfer.chunking import Chunking, NewContent
+from datacat.transfer.claims import Claims
+from datacat.transfer.executor import run_bounded, threads
+from datacat.transfer.following import read_full
+from datacat.transfer.journal import ChunkRow, Journal
+from datacat.transfer.packing import Packing
+from datacat.transfer.pieces import PieceReader
 from datacat.transfer.reading import (
     ATTEMPTS,
     ChangedWhileReadingError,
@@ -55,91 +55,14 @@ from datacat.transfer.tree import (
     total_bytes,
 )
 from datacat.transfer.turns import Turns
-
-assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
+from datacat.transfer.whole import WholeContainers
 
 
 @dataclass
 class _Done(HashResult):
-    """What one task did, and the index rows of what it stored."""
+    """What one task did, and the index rows of the whole containers that it made."""
 
     rows: list[ChunkRow] = field(default_factory=list)
-
-
-class _Claims:
-    """Which content is already stored, or being stored by this session."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._lock = threading.Lock()
-
-    def take(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of `digests` that nobody has stored: the caller must store them."""
-        with self._lock:
-            new = self._workspace.all(
-                """
-                insert into known
-                select distinct d from unnest($1::blob[]) claimed(d)
-                where not exists (select 1 from known k where k.digest = d)
-                returning digest
-                """,
-                [list(digests)],
-            )
-        return {row[0] for row in new}
-
-
-class _Packs:
-    """Packs being filled: each worker borrows one at a time, full ones are published."""
-
-    def __init__(
-        self, backend: Backend, parameters: Parameters, session: str, journal: Journal
-    ) -> None:
-        self._backend = backend
-        self._parameters = parameters
-        self._session = session
-        self._journal = journal
-        self._lock = threading.Lock()
-        self._idle: list[PackWriter] = []
-        self._open: list[PackWriter] = []
-        self._count = 0
-
-    def borrow(self) -> PackWriter:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-            number, self._count = self._count, self._count + 1
-        writer = PackWriter(
-            self._backend,
-            layout.pack(self._session, number),
-            digest_bytes=DIGEST_BYTES[self._parameters.digest],
-        )
-        with self._lock:
-            self._open.append(writer)
-        return writer
-
-    def give_back(self, writer: PackWriter) -> None:
-        if writer.size_bytes < self._parameters.pack_bytes:
-            with self._lock:
-                self._idle.append(writer)
-        else:
-            self._finish(writer)
-
-    def finish(self) -> None:
-        """Publish every pack that is still open."""
-        for writer in self._idle:
-            self._finish(writer)
-        self._idle = []
-
-    def discard(self) -> None:
-        """Give up the packs that were not published; nobody has seen them."""
-        for writer in self._open:
-            writer.discard()
-
-    def _finish(self, writer: PackWriter) -> None:
-        writer.finish()
-        self._journal.pack(writer.key, writer.size_bytes)
-        with self._lock:
-            self._open.remove(writer)
 
 
 class Ingest:
@@ -154,41 +77,62 @@ class Ingest:
         session: str,
         root: Path,
         journal: Journal,
+        arrangement: Arrangement,
         listener: Listener,
         stop: StopSignal,
     ) -> None:
         self._backend = backend
         self._workspace = workspace
         self._parameters = parameters
-        self._session = session
         self._root = str(root)
-        self._journal = journal
         self._listener = listener
         self._stop = stop
         self._digest = digest_function(parameters.digest)
-        self._claims = _Claims(workspace)
+        self._claims = Claims(workspace)
         self._turns = Turns()
-        self._packs = _Packs(backend, parameters, session, journal)
+        self._arranger = Arranger(backend, parameters, arrangement)
+        self._packing = Packing(backend, parameters, session, journal)
+        self._whole = WholeContainers(
+            backend,
+            algorithm=parameters.digest,
+            session=session,
+            journal=journal,
+            listener=listener,
+            stop=stop,
+        )
 
     def run(self, executor: Executor, *, jobs: int, adopted: Sequence[ChunkRow]) -> None:
         """Give every file of the workspace's table `tree` its digest, and store what is new.
 
-        Needs the view `objects` and the table `barred`. Leaves `new_chunks`: the index rows that
-        this commit adds. Everything it published is durable when it returns. Raises `Failed`
-        naming the file that cannot be read or keeps changing, and `StorageError` when the store
-        cannot be written.
+        Needs the views of `objects.index.prepare` and the table `edits(path, object)`: which files
+        had other content in the version before. Leaves what this commit adds to the index:
+        `new_chunks` and `new_recipes`, and of contents that were stored before `found_chunks` and
+        `found_recipes`. Everything it published is durable when it returns. Raises `Failed` naming
+        the file that cannot be read or keeps changing, and `StorageError` when the store cannot
+        be written.
         """
         self._plan(adopted)
         files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
         self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
-        try:
-            self._work(executor, jobs)
-        except BaseException:
-            self._packs.discard()
-            raise
-        finally:
-            note_digests(self._workspace)
-        self._packs.finish()
+        # The parts of large files have threads of their own: those of the executor wait for them.
+        with threads(jobs) as helpers:
+            self._chunking = Chunking(
+                self._workspace,
+                PieceReader(self._backend),
+                parameters=self._parameters,
+                claims=self._claims,
+                packing=self._packing,
+                stop=self._stop,
+                helpers=helpers,
+            )
+            try:
+                self._work(executor, jobs)
+            except BaseException:
+                self._packing.discard()
+                raise
+            finally:
+                note_digests(self._workspace)
+        self._packing.finish()
         # INV order: all content is durable before the segment that names it is written.
         self._backend.sync()
         self._listener(Finished("Reading"))
@@ -219,11 +163,11 @@ class Ingest:
         run(
             f"""
             create table to_read as
-            select {TO_READ},
+            select {TO_READ}, e.object as old,
                    count(*) over (partition by size) > 1
                    or size in (select size from objects)
                    or size in (select size from new_chunks) as alike
-            from tree t
+            from tree t left join edits e using (path)
             where kind = 'file'
               and (digest is null
                    or (size > 0 and not exists (select 1 from known k where k.digest = t.digest)))
@@ -243,6 +187,7 @@ class Ingest:
         for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
             self._workspace.load("hashed", done.hashed)
             self._workspace.load("new_chunks", done.rows)
+            self._workspace.load("new_chunks", self._packing.take_rows())
             grown += done.grown
             if done.files:
                 self._listener(Advanced(done.files, done.bytes))
@@ -261,7 +206,7 @@ class Ingest:
 
     def _store_batch(self, batch: Batch) -> _Done:
         done = _Done()
-        contents: dict[bytes, tuple[bytes, str]] = {}
+        contents: dict[bytes, tuple[bytes, SourceFile]] = {}
         began_ns = time.time_ns()
         with self._turns.take(len(batch), total_bytes(batch)):
             for source in batch:
@@ -271,101 +216,108 @@ class Ingest:
                     continue
                 digest = self._digest(data)
                 if data:
-                    contents.setdefault(digest, (data, source.path))
+                    contents.setdefault(digest, (data, source))
                 done.hashed.append(hashed_row(source.path, status, digest, began_ns))
                 done.bytes += len(data)
         done.files = len(done.hashed)
         self._stop.check()
         new = self._claims.take(list(contents)) if contents else set()
-        small: list[bytes] = []
-        for digest in contents:
-            if digest in new:
-                data = contents[digest][0]
-                if len(data) < self._parameters.small_bytes:
-                    small.append(digest)
-                else:
-                    done.rows.append(self._store_whole(digest, data))
+        small: list[NewContent] = []
+        chunked: list[NewContent] = []
+        for digest, (data, source) in contents.items():
+            if digest not in new:
+                continue
+            kind = _kind(source.path)
+            content = NewContent(digest, data, kind, source.old)
+            if len(data) < self._parameters.small_bytes:
+                small.append(content)
+            elif self._arranger.is_chunked(
+                kind, len(data), edited=source.old is not None, read=_reader_of(data)
+            ):
+                chunked.append(content)
+            else:
+                done.rows.append(self._whole.store(digest, data))
         if small:
-            done.rows += self._store_small({digest: contents[digest] for digest in small})
+            self._chunking.store_small(small)
+        if chunked:
+            self._chunking.store(chunked)
         return done
 
-    def _store_small(self, contents: dict[bytes, tuple[bytes, str]]) -> list[ChunkRow]:
-        encoder = Encoder(self._parameters.zstd_level)
-        pack = self._packs.borrow()
-        first = len(pack.entries)
-        for digest, (data, path) in contents.items():
-            codec, frame = encoder.encode(data, kind=os.path.splitext(path)[1])
-            pack.append(digest, frame, size=len(data), codec=codec)
-        rows = pack_rows(pack.key, pack.entries[first:])
-        self._packs.give_back(pack)
-        return rows
-
-    def _store_whole(self, digest: bytes, data: bytes) -> ChunkRow:
-        sums = checksums(data)
-        with self._backend.stage() as staged:
-            try:
-                write_full(staged.fd, data, 0)
-            except OSError as error:
-                raise staged.failed(error) from error
-            return self._published(staged, digest, len(data), sums)
-
-    def _published(self, staged: Staged, digest: bytes, size: int, sums: bytes) -> ChunkRow:
-        key = layout.whole(digest.hex(), self._session)
-        staged.publish(key)
-        self._journal.whole(key, digest, size, sums)
-        return whole_row(key, digest, size, sums)
-
     def _store_large(self, source: SourceFile, *, hash_first: bool) -> _Done:
-        """Copy a file into the store and hash it where it arrived (INV stored = hashed).
+        """Store a file that is not held in memory.
 
         With `hash_first` the source is read before, because its content may be stored already.
         """
         began_ns = time.time_ns()
         with opened(self._root, source) as fd:
             before = os.fstat(fd)
-            size = before.st_size
             claimed: bytes | None = None
             if hash_first:
                 claimed, _ = hash_open_file(
                     fd, source.path, algorithm=self._parameters.digest, stop=self._stop
                 )
                 if not self._claims.take([claimed]):
-                    self._listener(Advanced(0, size))
+                    self._listener(Advanced(0, before.st_size))
                     return _Done([hashed_row(source.path, before, claimed, began_ns)], files=1)
-            with self._backend.stage() as staged:
-                digest, sums, copied = self._copy(fd, staged, source.path, limit=size)
-                stable = copied == size and unchanged(before, os.fstat(fd))
+
+            def check(digest: bytes, size: int) -> bool:
+                """True if this content, which is what the file held, has to be kept."""
+                stable = size == before.st_size and unchanged(before, os.fstat(fd))
                 if not stable or claimed not in (None, digest):
                     if claimed is not None:
                         # Others may count on the content that was claimed: the add must end here.
                         raise changed(source.path)
                     raise ChangedWhileReadingError
-                done = _Done([hashed_row(source.path, before, digest, began_ns)], files=1)
-                if claimed is not None or self._claims.take([digest]):
-                    done.rows.append(self._published(staged, digest, size, sums))
-                return done
+                done.hashed.append(hashed_row(source.path, before, digest, began_ns))
+                return claimed is not None or bool(self._claims.take([digest]))
 
-    def _copy(self, fd: int, staged: Staged, path: str, *, limit: int) -> tuple[bytes, bytes, int]:
-        """Digest, checksums and size of what arrived, which may be more than `limit`."""
-        hasher = new_hasher(self._parameters.digest)
-        sums: list[bytes] = []
+            done = _Done(files=1)
+            if self._is_chunked(source, fd, before.st_size):
+                self._store_chunked(source, fd, before.st_size, check)
+            else:
+                with self._backend.stage() as staged:
+                    copied = self._whole.copy(fd, staged, source.path, limit=before.st_size)
+                    if check(copied.digest, copied.size):
+                        done.rows.append(self._whole.publish(copied))
+            return done
 
-        def look(view: memoryview) -> None:
-            hasher.update(view)
-            sums.append(checksums(view))
-
-        def copied(offset: int, length: int) -> None:
-            staged.start_writeback(offset, length)
-            self._listener(Advanced(0, length))
+    def _is_chunked(self, source: SourceFile, fd: int, size: int) -> bool:
+        def read(offset: int, length: int) -> bytes:
+            buffer = memoryview(bytearray(length))
+            return bytes(buffer[: read_full(fd, buffer, offset)])
 
         try:
-            size = copy_and_look(
-                fd, staged.fd, look=look, copied=copied, limit=limit, stop=self._stop
+            return self._arranger.is_chunked(
+                _kind(source.path), size, edited=source.old is not None, read=read
             )
         except OSError as error:
-            if isinstance(error, DatacatError):
-                raise
-            # One call reads here and writes there: what fails most is a full store.
-            store_failed = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-            raise (staged.failed(error) if store_failed else unreadable(path, error)) from error
-        return hasher.digest(), b"".join(sums), size
+            raise _unreadable(source.path, error) from error
+
+    def _store_chunked(
+        self, source: SourceFile, fd: int, size: int, check: Callable[[bytes, int], bool]
+    ) -> None:
+        try:
+            digest, stored, draft = self._chunking.store_file(
+                fd,
+                kind=_kind(source.path),
+                old=source.old,
+                limit=size,
+                read=lambda length: self._listener(Advanced(0, length)),
+            )
+        except OSError as error:
+            raise _unreadable(source.path, error) from error
+        if check(digest, stored):
+            self._chunking.keep(draft, digest)
+
+
+def _reader_of(data: bytes) -> Callable[[int, int], bytes]:
+    return lambda offset, length: data[offset : offset + length]
+
+
+def _kind(path: str) -> str:
+    """What compresses alike: files with the same suffix."""
+    return os.path.splitext(path)[1]
+
+
+def _unreadable(path: str, error: OSError) -> DatacatError:
+    return error if isinstance(error, DatacatError) else unreadable(path, error)

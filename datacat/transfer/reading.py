@@ -25,7 +25,8 @@ class ChangedWhileReadingError(Exception):
 class SourceFile(NamedTuple):
     """A file to read: its path relative to the tree, and what it was when it was listed.
 
-    `linked`: a symbolic link into the store, which is read through.
+    `linked`: a symbolic link into the store, which is read through. `old`: the digest of other
+    content that a version before had at this path.
     """
 
     path: str
@@ -34,6 +35,7 @@ class SourceFile(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    old: bytes | None = None
 
 
 @contextlib.contextmanager
@@ -71,7 +73,7 @@ def read_stable(
     Called once per small file: four system calls and little else, as long as the file is still
     what was listed.
     """
-    path, size, linked, mtime_ns, ctime_ns, inode = source
+    path, size, linked, mtime_ns, ctime_ns, inode, _ = source
     if size <= limit:
         try:
             fd = os.open(f"{root}/{path}", _FLAGS if linked else _FLAGS | _NO_FOLLOW)

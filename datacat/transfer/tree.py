@@ -89,7 +89,7 @@ def note_digests(workspace: Workspace) -> None:
 
 
 def tasks(workspace: Workspace) -> Iterator[Batch | Large]:
-    """The table `to_read` (`TO_READ` and `alike`) cut into work, the large files first, so that
+    """The table `to_read` (`TO_READ`, `old`, `alike`) cut into work, the large files first, so that
     the last task to end is a short one."""
     for *listed, alike in workspace.rows(
         f"select * from to_read where size > {IN_MEMORY_BYTES} order by size desc, path"
@@ -177,7 +177,7 @@ class HashFiles:
         self._workspace.execute(
             f"""
             create or replace table to_read as
-            select {TO_READ}, false as alike
+            select {TO_READ}, null::blob as old, false as alike
             from tree where kind = 'file' and digest is null and ({only})
             """
         )

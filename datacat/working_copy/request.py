@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datacat.model import Code, Scalar
+from datacat.model import Code, Layout, Scalar
 from datacat.working_copy.naming import Word
 
 
@@ -16,7 +16,8 @@ class SaveRequest:
 
     `new` saves as a dataset of its own even if the content is known under another name;
     `new_version` makes known content the newest version; `only_here` lets a partial copy remove
-    the files that were not pulled; `force` saves over somebody else's newer version.
+    the files that were not pulled; `force` saves over somebody else's newer version; `layout` says
+    how files are kept, if not as the store does it.
     """
 
     path: Path
@@ -34,4 +35,5 @@ class SaveRequest:
     only_here: bool = False
     force: bool = False
     dry_run: bool = False
+    layout: Layout | None = None
     ignore: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from datacat.model import AddResult, Changes, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
 from datacat.text import count_of, printable
+from datacat.transfer.arrangement import Arrangement
 from datacat.transfer.executor import threads
 from datacat.transfer.ingest import Ingest
 from datacat.transfer.journal import ChunkRow, Journal, adopt
@@ -45,6 +46,10 @@ CONDEMNED_TRIES = 5
 
 One that was overtaken starts over once: then it sees the newer version, and says so.
 """
+
+SHRUNK = 8
+"""A file that is so many times smaller than before is not taken for an edit: to look through the
+old content would cost more than it saves."""
 
 
 def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
@@ -198,6 +203,7 @@ class _Save:
         adopted = adopt(folder, self._store.backend)
         journal = Journal.begin(folder, self._session)
         try:
+            self._find_edits(target)
             self._ingest(scanned, journal, adopted.rows)
             tree = self._entries()
             known = self._known(target, tree)
@@ -230,6 +236,24 @@ class _Save:
         keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
         return result
 
+    def _find_edits(self, target: Target) -> None:
+        """Make `edits`: files that may have changed since the version that this one follows, and
+        the content that they had in it, unless it was so much more that it is hardly the same."""
+        base = target.base or target.newest
+        if base is None:
+            self._workspace.execute("create table edits (path varchar, object blob)")
+            return
+        attach_manifest(self._store, self._workspace, self._query, base, "followed")
+        self._workspace.execute(
+            f"""
+            create table edits as
+            select t.path, f.digest as object
+            from tree t join followed f using (path)
+            where t.kind = 'file' and f.kind = 'file' and t.size > 0 and f.size > 0
+              and f.size <= {SHRUNK} * t.size and t.digest is distinct from f.digest
+            """
+        )
+
     def _ingest(self, scanned: Scanned, journal: Journal, adopted: list[ChunkRow]) -> None:
         jobs = self._store.client.jobs
         ingest = Ingest(
@@ -239,6 +263,9 @@ class _Save:
             session=self._session,
             root=scanned.base,
             journal=journal,
+            arrangement=Arrangement(
+                self._request.layout or self._store.info.parameters.layout, self._store.info.link
+            ),
             listener=self._watch.listener,
             stop=self._watch.stop,
         )

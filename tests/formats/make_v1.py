@@ -12,6 +12,7 @@ import gzip
 import io
 import itertools
 import os
+import random
 import tarfile
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from datacat.store import Store
 
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "v1.tar.gz"
+
+NOISE = random.Random(1).randbytes(20_000)
 
 Content = dict[str, tuple[str, bytes | str]]
 """Path to kind (file, program, link, folder) and content or target."""
@@ -52,6 +55,11 @@ TREES: dict[str, Content] = {
         "run.sh": ("file", b"#!/bin/sh\ntrue\n"),
         "sub/scan.nii": ("file", bytes((n * n) % 251 for n in range(1500))),
         "sub/mask.nii": ("file", bytes(n % 2 for n in range(1200))),
+    },
+    "scans@v1": {"a.raw": ("file", NOISE), "b.raw": ("file", NOISE[::-1])},
+    "scans@v2": {
+        "a.raw": ("file", NOISE[:9000] + b"inserted" + NOISE[9000:]),
+        "b.raw": ("file", NOISE[::-1]),
     },
     "unet@v1": {"weights.bin": ("file", bytes((7 * n) % 256 for n in range(1300)))},
 }
@@ -94,7 +102,9 @@ def make(root: Path) -> Path:
         client=client_at(root / "cache"),
         name="imaging",
         description="A store of format 1",
-        parameters=Parameters(small_bytes=1024),
+        parameters=Parameters(
+            small_bytes=1024, chunk_min_bytes=256, chunk_mean_bytes=1024, chunk_max_bytes=4096
+        ),
         shared=False,
     )
     for ref, content in TREES.items():
@@ -115,7 +125,7 @@ def make(root: Path) -> Path:
             store.add(
                 folder,
                 message=f"as it was for {ref}",
-                tags=("cardiac",),
+                tags=("cardiac",) if name == "cmr" else (),
                 description="Short-axis cine" if ref == "cmr@v1" else None,
                 alias="gold" if ref == "cmr@v1" else None,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_the_cache_goes_where_it_is_said(home: Path, url: str) -> None:
 def test_settings_have_their_effect(home: Path, url: str) -> None:
     configure(home, "ignore = ['*.tmp']\nlink = 'symlink'")
     (home / "data").mkdir()
-    (home / "data" / "big.bin").write_bytes(bytes(range(256)) * 2_000)
+    (home / "data" / "big.bin").write_bytes(random.Random(1).randbytes(512_000))
     (home / "data" / "a.tmp").write_text("x")
     (home / "data" / ".DS_Store").write_text("x")
     with datacat.open_store(url) as store:

@@ -9,7 +9,7 @@ import pytest
 from datacat import layout
 from datacat.backend.open import open_backend
 from datacat.errors import Corrupt
-from datacat.model import Parameters, VerifyResult
+from datacat.model import Layout, Parameters, VerifyResult
 from datacat.opened import Client
 from datacat.store import Store
 
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Store:
         str(tmp_path / "store"),
         client=client,
         name="s",
-        parameters=Parameters(small_bytes=1000),
+        parameters=Parameters(small_bytes=1000, layout=Layout.WHOLE),
         shared=False,
     )
     folder = tmp_path / "cmr"

@@ -16,7 +16,7 @@ from datacat.backend.memory import MemoryBackend
 from datacat.backend.open import open_backend
 from datacat.digest import checksum, checksums
 from datacat.errors import Cancelled, Failed, StorageError
-from datacat.model import Parameters
+from datacat.model import Layout, Parameters
 from datacat.objects.pack import read_footer
 from datacat.opened import Client
 from datacat.progress import Advanced, Event, StopSignal
@@ -209,7 +209,7 @@ def store_at(path: Path, cache: Path) -> Store:
         str(path),
         client=Client(user="alice", host="hub", cache_dir=cache, jobs=2),
         name="imaging",
-        parameters=Parameters(pack_bytes=64 * 1024),
+        parameters=Parameters(pack_bytes=64 * 1024, layout=Layout.WHOLE),
         shared=False,
     )
 

@@ -1,0 +1,91 @@
+"""Store content whole: plain bytes in a container of its own."""
+
+from __future__ import annotations
+
+import errno
+
+from datacat import layout
+from datacat.backend import Backend, Staged
+from datacat.digest import BLOCK_BYTES, checksums, new_hasher
+from datacat.errors import DatacatError
+from datacat.progress import Advanced, Listener, StopSignal
+from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
+from datacat.transfer.journal import ChunkRow, Journal, whole_row
+from datacat.transfer.reading import unreadable
+
+assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
+
+
+class Copied:
+    """A copy of a file in the store that nobody sees yet."""
+
+    def __init__(self, staged: Staged, digest: bytes, checksums: bytes, size: int) -> None:
+        self.staged = staged
+        self.digest = digest
+        self.checksums = checksums
+        self.size = size
+
+
+class WholeContainers:
+    """The whole containers of one session. Thread-safe."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        algorithm: str,
+        session: str,
+        journal: Journal,
+        listener: Listener,
+        stop: StopSignal,
+    ) -> None:
+        self._backend = backend
+        self._algorithm = algorithm
+        self._session = session
+        self._journal = journal
+        self._listener = listener
+        self._stop = stop
+
+    def store(self, digest: bytes, data: bytes) -> ChunkRow:
+        """Store content that is held in memory and was claimed; its index row."""
+        with self._backend.stage() as staged:
+            try:
+                write_full(staged.fd, data, 0)
+            except OSError as error:
+                raise staged.failed(error) from error
+            return self.publish(Copied(staged, digest, checksums(data), len(data)))
+
+    def copy(self, fd: int, staged: Staged, path: str, *, limit: int) -> Copied:
+        """Copy the open file `path` and hash it where it arrived (INV stored = hashed).
+
+        Ends soon after `limit` bytes: what arrived may be more.
+        """
+        hasher = new_hasher(self._algorithm)
+        sums: list[bytes] = []
+
+        def look(view: memoryview) -> None:
+            hasher.update(view)
+            sums.append(checksums(view))
+
+        def copied(offset: int, length: int) -> None:
+            staged.start_writeback(offset, length)
+            self._listener(Advanced(0, length))
+
+        try:
+            size = copy_and_look(
+                fd, staged.fd, look=look, copied=copied, limit=limit, stop=self._stop
+            )
+        except OSError as error:
+            if isinstance(error, DatacatError):
+                raise
+            # One call reads here and writes there: what fails most is a full store.
+            store_failed = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+            raise (staged.failed(error) if store_failed else unreadable(path, error)) from error
+        return Copied(staged, hasher.digest(), b"".join(sums), size)
+
+    def publish(self, copied: Copied) -> ChunkRow:
+        """Make a copy visible, durable after `Backend.sync`; its index row."""
+        key = layout.whole(copied.digest.hex(), self._session)
+        copied.staged.publish(key)
+        self._journal.whole(key, copied.digest, copied.size, copied.checksums)
+        return whole_row(key, copied.digest, copied.size, copied.checksums)
