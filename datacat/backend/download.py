@@ -33,12 +33,11 @@ def fetched(
     `check` looks into a fresh download before it gets its name. Raises `Corrupt` naming the key
     when shared storage does not hold what the record says.
     """
-    if _holds(target, stored):
+    if holds(target, stored):
         return target
     partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _download(backend, stored, partial)
+        download(backend, stored, partial)
         check(partial)
         partial.replace(target)
     except OSError as error:
@@ -69,7 +68,13 @@ def cache_error(error: OSError, folder: Path) -> OSError:
     return error
 
 
-def _download(backend: Backend, stored: StoredFile, partial: Path) -> None:
+def download(backend: Backend, stored: StoredFile, partial: Path) -> None:
+    """Write the bytes of `stored` to the new file `partial`.
+
+    Raises `Corrupt` naming the key when they are missing or not what the record says; the caller
+    removes what is there then.
+    """
+    partial.parent.mkdir(parents=True, exist_ok=True)
     algorithm, digest = parse_label(stored.digest)
     hasher = new_hasher(algorithm)
     found = 0
@@ -91,7 +96,8 @@ def _download(backend: Backend, stored: StoredFile, partial: Path) -> None:
         )
 
 
-def _holds(target: Path, stored: StoredFile) -> bool:
+def holds(target: Path, stored: StoredFile) -> bool:
+    """Whether `target` is there with exactly the bytes of `stored`: all of it is read."""
     algorithm, digest = parse_label(stored.digest)
     try:
         fd = os.open(target, os.O_RDONLY)

@@ -39,6 +39,16 @@ def assert_damaged(workspace: Workspace, path: Path) -> None:
     assert KEY in caught.value.message
     assert caught.value.kind == "manifest_damaged"
     assert len(caught.value.message) < 300
+    # Also when it is one of several that are looked into together.
+    others = {workspace.folder / f"{n}.parquet": f"manifests/ab/{n}.parquet" for n in range(3)}
+    for other in others:
+        workspace.write_parquet(GOOD, other)
+    parquet.check_manifests(workspace, others)
+    with pytest.raises(Corrupt) as among:
+        parquet.check_manifests(workspace, dict([*others.items(), (path, KEY)]))
+    assert among.value.message == caught.value.message
+    with pytest.raises(Corrupt):
+        parquet.check_manifests(workspace, dict([(path, KEY), *others.items()]))
 
 
 GOOD_CHANGES = [
@@ -58,6 +68,7 @@ def test_what_can_be_saved_is_believed(workspace: Workspace, change: str) -> Non
     changed = f"select * replace ({change}) from ({GOOD})"
     path = written(workspace, f"(from ({GOOD}) limit 0) union all {changed}")
     parquet.check_manifest(workspace, path, KEY)
+    parquet.check_manifests(workspace, {path: KEY})
 
 
 IMPOSSIBLE = [
