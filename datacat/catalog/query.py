@@ -27,6 +27,18 @@ class SegmentFile:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version whose content must stay: its dataset, the record that added it, its file list."""
+
+    dataset: str
+    seq: int
+    trashed: bool
+    tree: str
+    bytes: int
+    manifest: StoredFile
+
+
 class CatalogQuery(References):
     """Questions about one snapshot. `resolve` comes from `References`."""
 
@@ -223,14 +235,27 @@ class CatalogQuery(References):
         )[0]
         return StoredFile(key=key, size=size, digest=digest)
 
-    def manifests(self) -> Iterator[tuple[str, StoredFile]]:
-        """The reference and the manifest of every version outside the trash."""
-        for ref, key, size, digest in self._all(
-            "select d.name || '@v' || v.number, manifest_key, manifest_size, manifest_digest"
-            " from fold.versions v join fold.datasets d on d.id = v.dataset_id"
-            " where v.trashed_seq is null order by v.seq"
-        ):
-            yield ref, StoredFile(key=key, size=size, digest=digest)
+    def kept(self) -> list[KeptVersion]:
+        """Every version whose content the store keeps, also those in the trash: one dataset after
+        the other, its oldest version first.
+
+        Without those that gc condemned: their manifests may be gone.
+        """
+        return [
+            KeptVersion(
+                name, seq, trashed, tree, size, StoredFile(key=key, size=length, digest=digest)
+            )
+            for name, seq, trashed, tree, size, key, length, digest in self._all(
+                f"""
+                select d.name, v.seq, v.trashed_seq is not null, v.tree, v.bytes,
+                    v.manifest_key, v.manifest_size, v.manifest_digest
+                from fold.versions v
+                join fold.datasets d on d.id = v.dataset_id
+                {answers.RESTORABLE}
+                order by v.dataset_id, v.seq
+                """
+            )
+        ]
 
     def segments(self, version: Version | None = None) -> list[SegmentFile]:
         """The parts of the index that hold a version's content, or all of them, oldest first.

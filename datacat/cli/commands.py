@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Shared store",
         (
             Entry("init", "Create a team store, or join an existing one"),
+            Entry("du", "Disk use and space saved by deduplication"),
             Entry("verify", "Check stored or local files against their hashes"),
         ),
     ),

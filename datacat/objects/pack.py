@@ -39,6 +39,9 @@ FRAME_BYTES_MAX = BLOCK_BYTES
 _HEADER = struct.Struct("<8sHHI")
 _TRAILER = struct.Struct("<QII")
 _TRAILER_BYTES = _TRAILER.size + CHECKSUM_BYTES + len(END_MAGIC)
+FIXED_BYTES = _HEADER.size + _TRAILER_BYTES
+"""What a pack takes besides its frames and their entries."""
+
 _CODEC_NUMBER = {RAW: 0, ZSTD: 1}
 _CODEC_NAME = {number: name for name, number in _CODEC_NUMBER.items()}
 
@@ -58,6 +61,11 @@ class PackEntry(NamedTuple):
 def _entry_struct(digest_bytes: int) -> struct.Struct:
     # digest, offset, stored size, size, codec, has reference, zero, checksum, reference
     return struct.Struct(f"<{digest_bytes}sQIIBBH{CHECKSUM_BYTES}s{digest_bytes}s")
+
+
+def entry_bytes(digest_bytes: int) -> int:
+    """What a frame takes in its pack's footer, besides its stored bytes."""
+    return _entry_struct(digest_bytes).size
 
 
 class PackWriter:
@@ -155,8 +163,7 @@ def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntr
     Raises `Corrupt` naming the pack when its footer is cut, flipped or states nonsense, and
     `StorageMissing` when it is not there.
     """
-    fixed = _HEADER.size + _TRAILER_BYTES
-    if size_bytes < fixed:
+    if size_bytes < FIXED_BYTES:
         raise _damaged(key, "it is too short")
     header = backend.read_range(key, 0, _HEADER.size)
     tail = backend.read_range(key, size_bytes - _TRAILER_BYTES, _TRAILER_BYTES)

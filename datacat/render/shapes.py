@@ -12,7 +12,9 @@ from datacat.model import (
     Contents,
     Damage,
     Dataset,
+    DatasetDiskUse,
     Diff,
+    DiskUse,
     FileInfo,
     InitResult,
     LogEntry,
@@ -204,6 +206,36 @@ def verified(results: list[VerifyResult]) -> Document:
         "ok": all(r.ok for r in results),
         "damaged": [damage(d) for r in results for d in r.damaged],
         "missing": [damage(d) for r in results for d in r.missing],
+    }
+
+
+def dataset_disk_use(of: DatasetDiskUse) -> Document:
+    return {
+        "name": of.name,
+        "versions": of.versions,
+        "logical_bytes": of.logical_bytes,
+        "on_disk_bytes": of.on_disk_bytes,
+        "only_here_bytes": of.only_here_bytes,
+    }
+
+
+def disk_use(of: DiskUse) -> Document:
+    return {
+        "versions": of.versions,
+        "logical_bytes": of.logical_bytes,
+        "on_disk_bytes": of.on_disk_bytes,
+        "catalog_bytes": of.catalog_bytes,
+        "saved_bytes": of.saved_bytes,
+        "saved_by": {
+            "same_files": of.same_files_bytes,
+            "same_parts": of.same_parts_bytes,
+            "compression": of.compression_bytes,
+        },
+        "trash_versions": of.trash_versions,
+        "trash_bytes": of.trash_bytes,
+        "unused_bytes": of.unused_bytes,
+        "free_bytes": of.free_bytes,
+        "datasets": [dataset_disk_use(one) for one in of.datasets],
     }
 
 

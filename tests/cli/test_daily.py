@@ -346,6 +346,32 @@ def test_log(alice: Person, bob: Person, cmr: Path) -> None:
     assert bob.run("log", "crm", code=3).out == ""
 
 
+def test_du(alice: Person, store: Path, cmr: Path) -> None:
+    alice.run("add", str(alice.make("labels", {"labels.csv": "id,v\n1,2\n2,3\n"})))
+    shown = alice.run("du")
+    header, *rows = [line.split("\t") for line in shown.out.splitlines()]
+    assert header == ["NAME", "VERSIONS", "LOGICAL", "ON DISK", "ONLY HERE"]
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("cmr", "1", "1013"),
+        ("labels", "1", "13"),
+    ]
+    assert rows[1][4] == "0", "cmr has the same file"
+    assert shown.err.splitlines()[-1].startswith("Trash: empty.   Free on disk: ")
+    assert alice.run("du", "-q", "CMR").out.splitlines()[1:] == ["\t".join(rows[0])]
+    document = alice.run("--json", "du").json
+    assert set(document) >= {
+        *("on_disk_bytes", "logical_bytes", "saved_bytes", "saved_by", "trash_bytes"),
+        *("unused_bytes", "free_bytes", "datasets"),
+    }
+    on_disk = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+    assert (document["on_disk_bytes"], document["logical_bytes"]) == (on_disk, 1026)
+    assert [[str(value) for value in one.values()] for one in document["datasets"]] == rows
+    missing = alice.run("du", "cmr", "cmrs", code=3)
+    assert missing.out == ""
+    assert "Did you mean 'cmr'?" in missing.err
+    assert alice.run("--json", "du", "cmr@v1", code=2).json["error"]["code"] == "not_a_dataset"
+
+
 def test_verify(alice: Person, store: Path) -> None:
     folder = alice.make("big", {"big.bin": os.urandom(400_000), "small.txt": "s"})
     alice.run("add", str(folder))
@@ -365,7 +391,14 @@ def test_verify(alice: Person, store: Path) -> None:
 
 
 def test_quiet_and_json_say_nothing_else(alice: Person, cmr: Path) -> None:
-    for arguments in (["ls"], ["show", "cmr"], ["log"], ["log", "cmr"], ["status", str(cmr)]):
+    for arguments in (
+        ["ls"],
+        ["show", "cmr"],
+        ["log"],
+        ["log", "cmr"],
+        ["status", str(cmr)],
+        ["du"],
+    ):
         quiet = alice.run("-q", *arguments)
         assert quiet.err == "", arguments
         document = alice.run("--json", *arguments)

@@ -61,7 +61,14 @@ def test_the_table_is_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("push", "add"), ("CLONE", "pull"), ("search", "ls"), ("fsck", "verify"), ("login", "init")],
+    [
+        ("push", "add"),
+        ("CLONE", "pull"),
+        ("search", "ls"),
+        ("fsck", "verify"),
+        ("login", "init"),
+        ("df", "du"),
+    ],
 )
 def test_other_tools_words(alice: Person, typed: str, meant: str) -> None:
     outcome = alice.run(typed, "--with", "options", code=2)

@@ -13,7 +13,7 @@ from datacat import front
 from datacat.opened import Client
 from datacat.store import Store
 
-VERBS = ("add", "pull", "ls", "files", "show", "status", "diff", "log", "verify")
+VERBS = ("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify")
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Diff": (shapes.diff, model.Diff),
     "Change": (shapes.change, model.Change),
     "Entry": (shapes.log_entry, model.LogEntry),
+    "DiskUse": (shapes.disk_use, model.DiskUse),
+    "DatasetDiskUse": (shapes.dataset_disk_use, model.DatasetDiskUse),
     "Verified": (lambda result: shapes.verified([result]), model.VerifyResult),
     "Damage": (shapes.damage, model.Damage),
     "Joined": (lambda result: shapes.joined(result, user="alice"), model.InitResult),

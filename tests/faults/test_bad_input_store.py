@@ -137,6 +137,7 @@ def test_the_drive_is_away(store: Store, tmp_path: Path) -> None:
         lambda: store.add(copy),
         lambda: store.show("cmr"),
         store.log,
+        store.du,
         lambda: store.verify(everything=True),
     ]
     for call in calls:

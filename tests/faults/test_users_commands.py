@@ -208,6 +208,7 @@ def test_a_folder_that_one_may_not_enter(machine: Machine) -> None:
         ["ls"],
         ["pull", "cmr"],
         ["show", "cmr"],
+        ["du"],
         ["add", "mine"],
         ["verify", "--all"],
         ["status", "mine"],
@@ -237,6 +238,7 @@ def test_who_may_only_read(machine: Machine) -> None:
     for command in (
         ["ls"],
         ["show", "cmr"],
+        ["du"],
         ["log"],
         ["log", "cmr"],
         ["status", "cmr"],

@@ -95,6 +95,14 @@ def test_an_edit_is_kept_as_chunks(old: Path) -> None:
     assert stored < 40
 
 
+def test_what_it_takes(store: Store) -> None:
+    use = store.du()
+    assert [(one.name, one.versions) for one in use.datasets] == [("cmr", 2), ("unet", 1)]
+    assert use.logical_bytes == sum(v.bytes for d in ("cmr", "unet") for v in store.versions(d))
+    stored = sum(path.stat().st_size for path in Path(store.url).rglob("*") if path.is_file())
+    assert use.on_disk_bytes + use.trash_bytes + use.unused_bytes == stored
+
+
 def test_what_is_known_of_it(store: Store) -> None:
     assert store.info.name == "imaging"
     assert store.info.description == "A store of format 1"

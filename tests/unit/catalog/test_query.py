@@ -278,9 +278,20 @@ def test_segments_of_a_version_are_those_it_names_or_all_before(
     assert query.segments()[0].kind == "chunks"
 
 
-def test_manifests(team: Chain, catalog: Catalog) -> None:
+def test_what_is_kept(team: Chain, catalog: Catalog) -> None:
     team.add("cmr", 5)
     query = CatalogQuery(catalog.sync())
-    found = dict(query.manifests())
-    assert len(found) == 6
-    assert found["cmr@v5"] == query.manifest_of(query.resolve(refs.parse("cmr@v5")))
+    found = query.kept()
+    assert [(one.dataset, one.trashed) for one in found] == [
+        *[("cmr", False)] * 5,
+        ("labels", False),
+        ("echo", True),
+    ]
+    assert [one.seq for one in found] == [2, 3, 4, 6, 10, 7, 8]
+    newest = query.resolve(refs.parse("cmr@v5"))
+    assert found[4].manifest == query.manifest_of(newest)
+    assert found[4].tree.endswith(newest.hash)
+    assert found[4].bytes == newest.bytes
+    team.append(ContainersCondemn, names=(found[-1].manifest.key,))
+    left = CatalogQuery(catalog.sync()).kept()
+    assert left == found[:-1], "what gc condemned is not kept"

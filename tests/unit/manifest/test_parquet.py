@@ -313,6 +313,7 @@ def test_every_verb_answers_a_hostile_manifest_in_words(tmp_path: Path) -> None:
         lambda: list(store.files("cmr")),
         lambda: store.diff("cmr@v1", str(tmp_path / "folder")),
         lambda: store.add(tmp_path / "folder", name="cmr", force=True),
+        store.du,
     ):
         with pytest.raises(Corrupt, match="manifests/"):
             ask()

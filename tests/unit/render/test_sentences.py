@@ -1,4 +1,4 @@
-"""What actions say: the texts of add, pull, status, show, log, verify and init."""
+"""What actions say: the texts of add, pull, status, show, log, du, verify and init."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from datacat.model import (
     Code,
     Contents,
     Damage,
+    DatasetDiskUse,
+    DiskUse,
     InitResult,
     Listing,
     LogEntry,
@@ -26,6 +28,7 @@ from datacat.model import (
     VerifyResult,
 )
 from datacat.render import add, pull
+from datacat.render.du import print_disk_use
 from datacat.render.init import summary as init_summary
 from datacat.render.listing import totals
 from datacat.render.log import print_feed, print_versions
@@ -387,6 +390,87 @@ def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "today      09:14  alice  saved  cmr@v4         fix [72] masks",
         "           08:50  bob    saved  unet@v9",
         "yesterday  09:14  dana   alias  cmr@gold → v3",
+    ]
+
+
+USE = DiskUse(
+    versions=22,
+    logical_bytes=238_900_000_000,
+    on_disk_bytes=167_700_000_000,
+    catalog_bytes=100_000_000,
+    same_files_bytes=50_000_000_000,
+    same_parts_bytes=20_000_000_000,
+    compression_bytes=1_300_000_000,
+    trash_versions=0,
+    trash_bytes=0,
+    unused_bytes=0,
+    free_bytes=2_100_000_000_000,
+    datasets=(
+        DatasetDiskUse("echo-clips", 1, 141_000_000_000, 141_000_000_000, 141_000_000_000),
+        DatasetDiskUse("cmr", 1_004, 73_600_000_000, 19_200_000_000, 18_900_000_000),
+    ),
+)
+
+
+def used(use: DiskUse, *, only_datasets: bool = False, **options: object) -> tuple[str, str]:
+    seen = make(**options)  # type: ignore[arg-type]
+    print_disk_use(seen.screen, use, place="/shared/datacat", only_datasets=only_datasets)
+    return seen.answers.getvalue(), seen.notes.getvalue()
+
+
+def test_du() -> None:
+    answer, notes = used(USE)
+    assert notes == ""
+    table = [
+        "NAME        VERSIONS   LOGICAL   ON DISK  ONLY HERE",
+        "echo-clips         1  141.0 GB  141.0 GB   141.0 GB",
+        "cmr            1,004   73.6 GB   19.2 GB    18.9 GB",
+    ]
+    assert answer.splitlines() == [
+        "/shared/datacat: 167.7 GB on disk for 238.9 GB of versions; 71.2 GB saved (29%).",
+        "  50.0 GB by files that are the same, 20.0 GB by parts of files that are the same,"
+        " 1.3 GB by compression",
+        *table,
+        "Trash: empty.   Free on disk: 2.1 TB",
+    ]
+    assert used(USE, only_datasets=True) == ("\n".join([*table, ""]), "")
+    assert used(USE, quiet=True) == ("\n".join([*table, ""]), "")
+
+
+def test_du_in_a_pipe() -> None:
+    answer, notes = used(USE, tty=False)
+    assert answer.splitlines() == [
+        "NAME\tVERSIONS\tLOGICAL\tON DISK\tONLY HERE",
+        "echo-clips\t1\t141000000000\t141000000000\t141000000000",
+        "cmr\t1004\t73600000000\t19200000000\t18900000000",
+    ]
+    assert len(notes.splitlines()) == 3
+    assert used(USE, tty=False, quiet=True) == (answer, "")
+
+
+def test_du_claims_nothing_that_is_not_so() -> None:
+    """Nothing saved, something trashed, something left over, and no idea of the disk."""
+    odd = replace(
+        USE,
+        on_disk_bytes=USE.logical_bytes + 1,
+        trash_versions=1,
+        trash_bytes=1_300_000_000,
+        unused_bytes=12_300_000,
+        free_bytes=None,
+    )
+    lines = used(odd)[0].splitlines()
+    assert lines[0] == "/shared/datacat: 238.9 GB on disk for 238.9 GB of versions."
+    assert lines[1].startswith("NAME")
+    assert lines[-2:] == [
+        "Of no version: 12.3 MB, left by adds that did not finish, or that still run.",
+        "Trash: 1 version, 1.3 GB.",
+    ]
+    costly = replace(USE, same_parts_bytes=-1, compression_bytes=-1)
+    assert used(costly)[0].splitlines()[1] == "  50.0 GB by files that are the same"
+    nothing = replace(USE, versions=0, datasets=())
+    assert used(nothing)[0].splitlines()[:2] == [
+        "/shared/datacat: no versions yet.",
+        "Trash: empty.   Free on disk: 2.1 TB",
     ]
 
 
