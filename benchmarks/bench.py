@@ -66,8 +66,10 @@ class Bench:
         self.rows: list[Row] = []
         self.store = workdir / "store"
         self.home = workdir / "home"
+        # As an installed package is: compiled.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.environment = {
-            **os.environ,
+            **inherited,
             "HOME": str(self.home),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "XDG_CONFIG_HOME": str(self.home / "config"),

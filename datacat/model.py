@@ -185,6 +185,7 @@ class AddResult:
     `skipped` says what was left out (ignored names, sockets, devices), `skipped_count` how much;
     `kept` counts files of the base version that a partial copy does not hold and that stay as
     they were. `newest` is the newest version of `version`'s dataset when that is another one.
+    `repeated_bytes` is what files take whose content occurs in the version before them.
     """
 
     version: Version
@@ -194,6 +195,7 @@ class AddResult:
     skipped_count: int = 0
     warnings: tuple[str, ...] = ()
     kept: int = 0
+    repeated_bytes: int = 0
     newest: str | None = None
     first: bool = False
     """True when the dataset did not exist before."""

@@ -34,6 +34,7 @@ from datacat.model import (
     DiskUse,
     FileInfo,
     Kind,
+    Layout,
     LinkMode,
     Listing,
     LogEntry,
@@ -182,6 +183,7 @@ class Store:
         only_here: bool = False,
         force: bool = False,
         dry_run: bool = False,
+        layout: Layout | None = None,
         listener: Listener = ignore,
         stop: StopSignal | None = None,
     ) -> AddResult:
@@ -191,7 +193,8 @@ class Store:
         that the team has already is not saved again (`created` is False) unless `new` (under a
         name of its own) or `new_version` says so. `sources` are references or pulled folders;
         `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
-        saved a newer version, `dry_run` only looks.
+        saved a newer version, `dry_run` only looks. `layout` says how the files are kept that are
+        not small, if not as the store does it.
 
         Raises `Failed` (unreadable or changing files), `InvalidInput` (names), `NotFound`
         (sources), `Conflict` (someone saved meanwhile), `StorageError`, `OutcomeUnknown`.
@@ -220,6 +223,7 @@ class Store:
             only_here=only_here,
             force=force,
             dry_run=dry_run,
+            layout=layout,
             ignore=self._ignore,
         )
         return save(self._opened, request, _watch(listener, stop))

@@ -51,7 +51,9 @@ class Place:
 
 def environment(tools: Path | None) -> dict[str, str]:
     """The environment in which peers are looked for: the folder of tools comes first."""
-    found = {**os.environ, "DATACAT": DATACAT, "VERSUS": str(Path(__file__).parent)}
+    # As an installed package is: compiled.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    found = {**inherited, "DATACAT": DATACAT, "VERSUS": str(Path(__file__).parent)}
     if tools is not None:
         found["PATH"] = f"{tools.resolve() / 'bin'}{os.pathsep}{found['PATH']}"
     return found

@@ -13,7 +13,7 @@ from datacat.cli.invocation import Invocation
 from datacat.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from datacat.model import AddResult, Code, Scalar, Version
+    from datacat.model import AddResult, Code, Layout, Scalar, Version
 
 ABOUT = """\
 The name is --name, else what the folder was pulled as, else the folder's own name. Content that
@@ -45,6 +45,7 @@ class Request:
     only_here: bool
     force: bool
     dry_run: bool
+    layout: Layout | None
     code: Code | None
 
 
@@ -67,6 +68,8 @@ class Request:
 @click.option(
     "--only-here", is_flag=True, help="Drop files of the version that this copy does not hold."
 )
+@click.option("--whole", is_flag=True, help="Keep files whole: they can be linked, not shared.")
+@click.option("--chunked", is_flag=True, help="Keep files in pieces: only new pieces are stored.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be saved; save nothing.")
 @click.option("-f", "--force", is_flag=True, help="Save although someone saved a newer version.")
 @click.pass_obj
@@ -87,12 +90,17 @@ def command(
     new: bool,
     new_version: bool,
     only_here: bool,
+    whole: bool,
+    chunked: bool,
     dry_run: bool,
     force: bool,
 ) -> None:
     from datacat.cli.arguments import parse_pairs, read_pairs
     from datacat.cli.git import describe
+    from datacat.model import Layout
 
+    if whole and chunked:
+        raise InvalidInput("--whole and --chunked contradict each other", kind="usage")
     if len(paths) > 1 and (name or alias):
         raise InvalidInput(
             f"{'--name' if name else '--alias'} fits one path, not {len(paths)}", kind="usage"
@@ -113,6 +121,7 @@ def command(
         only_here=only_here,
         force=force,
         dry_run=dry_run,
+        layout=Layout.WHOLE if whole else Layout.CHUNKED if chunked else None,
         code=describe(os.getcwd()),
     )
     documents = [_add(run, path, request) for path in paths]
@@ -155,6 +164,7 @@ def _save(run: Invocation, path: str, request: Request) -> AddResult:
             only_here=request.only_here,
             force=request.force,
             dry_run=request.dry_run,
+            layout=request.layout,
             code=request.code,
             listener=work.listener,
             stop=work.stop,

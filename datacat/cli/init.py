@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 An empty or new folder becomes a store; a folder that is a store is joined. Either way it is
-remembered as yours. --link and --digest are fixed for the team when it is created.
+remembered as yours. --link, --layout and --digest are fixed for the team when it is created.
 """
 EXAMPLES = (
     ("datacat init /shared/datacat", "make it, or join it"),
@@ -38,6 +38,12 @@ EXAMPLES = (
     help="How pull puts files in place, for the whole team.",
 )
 @click.option(
+    "--layout",
+    type=click.Choice(["auto", "whole", "chunked"]),
+    default="auto",
+    help="How larger files are kept: to be linked, or to share their pieces.",
+)
+@click.option(
     "--digest",
     type=click.Choice(["blake3", "xxh3-128", "sha256"]),
     default="blake3",
@@ -53,12 +59,13 @@ def command(
     description: str,
     group: str | None,
     link: str | None,
+    layout: str,
     digest: str,
     yes: bool,
 ) -> int:
     from datacat.cli.place import absolute, check_new, synced_by
     from datacat.front import is_store, make_client
-    from datacat.model import LinkMode, Parameters
+    from datacat.model import Layout, LinkMode, Parameters
     from datacat.render import shapes
     from datacat.render.init import summary
     from datacat.store import Store
@@ -84,7 +91,7 @@ def command(
             name=name,
             description=description,
             group=group,
-            parameters=Parameters(digest=digest),
+            parameters=Parameters(digest=digest, layout=Layout(layout)),
             link=LinkMode(link) if link else LinkMode.AUTO,
             client=client,
         )

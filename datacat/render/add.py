@@ -43,9 +43,11 @@ def _saved(result: AddResult) -> str:
     is_output = bool(version.sources or version.params or version.metrics)
     if result.first or version.base is None or is_output:
         line = f"{verb} {version.ref}: {count_of(version.files, 'file')}, {total}"
-        if version.new_bytes < version.bytes:
-            old = human_bytes(version.bytes - version.new_bytes)
-            return f"{line}  ({new} new, {old} already in the store)"
+        known = version.bytes - version.new_bytes - result.repeated_bytes
+        old = [f"{human_bytes(known)} already in the store"] if known > 0 else []
+        twice = [f"{human_bytes(result.repeated_bytes)} repeated"] if result.repeated_bytes else []
+        if old or twice:
+            return f"{line}  ({', '.join([f'{new} new', *old, *twice])})"
         return f"{line}."
     changes = version.changes
     return (

@@ -105,6 +105,7 @@ def added(of: AddResult) -> Document:
         "skipped": of.skipped_count,
         "skipped_paths": list(of.skipped),
         "kept": of.kept,
+        "repeated_bytes": of.repeated_bytes,
         "newest": of.newest,
         "warnings": list(of.warnings),
     }

@@ -111,6 +111,7 @@ class _Save:
             skipped_count=_skipped_count(scanned),
             warnings=_warnings(scanned),
             kept=kept,
+            repeated_bytes=self._repeated_bytes() if result.created else 0,
             first=target.first and result.created,
             newest=self._newer(result) if not result.created else None,
         )
@@ -297,6 +298,16 @@ class _Save:
         )
         check_entries(self._workspace, "entries", listing="the folder", error=Failed)
         return tree_digest(self._workspace, "entries", algorithm=self._store.algorithm)
+
+    def _repeated_bytes(self) -> int:
+        (repeated,) = self._workspace.row(
+            """
+            select (sum(size) - (select sum(size) from (select distinct digest, size from entries
+                    where kind = 'file')))::bigint
+            from entries where kind = 'file'
+            """
+        )
+        return int(repeated or 0)
 
     def _known(self, target: Target, tree: bytes) -> Version | None:
         """The version that has exactly this content already, unless it shall be saved anyway."""

@@ -100,7 +100,7 @@ def test_nothing_is_abbreviated(alice: Person, arguments: list[str]) -> None:
         (["ls", "--limit", "0"], "Error: invalid value for '--limit': '0' is not a whole number"),
         (["add", "a", "b", "--name", "x"], "Error: --name fits one path, not 2.\n"),
         (["add", "x", "--param", "lr"], "Error: --param 'lr' is not KEY=VALUE.\n"),
-        (["add", "x", "--whole"], "Error: no option --whole"),
+        (["add", "x", "--frobnicate"], "Error: no option --frobnicate"),
         (["ls", "--since", "soon"], "Error: 'soon' is not an age or a date.\n"),
         (["ls", "--sort", "colour"], "Error: cannot sort by 'colour'.\n"),
         (["log", "--metrics"], "Error: --params and --metrics need a NAME.\n"),

@@ -10,8 +10,9 @@ import pytest
 
 from datacat.errors import DatacatError, Failed, NotFound, Refused
 from datacat.store import Store
-from datacat.working_copy import safe_path
+from datacat.working_copy import materialize
 from datacat.working_copy.materialize import Destination
+from datacat.working_copy.safe_path import FileNames
 from tests.faults.situation import client, content, everything, make_store, run, write
 
 V1 = {"same": "s", "changed": "old", "removed": "r", "a/1": "1", "a/2": "2"}
@@ -325,7 +326,7 @@ def test_twins_on_a_file_system_that_folds_names(
 ) -> None:
     store.add(write(tmp_path / "twins", {"Readme": "1", "README": "2", "x": "3"}))
     store.add(write(tmp_path / "folders", {"Sub/a": "1", "sub/b": "2"}))
-    monkeypatch.setattr(safe_path, "probe", lambda folder: safe_path.FileNames(folds_case=True))
+    monkeypatch.setattr(materialize, "probe", lambda folder: FileNames(folds_case=True))
     for name in ("twins", "folders"):
         dest = tmp_path / f"{name}-copy"
         with pytest.raises(Refused, match="have the same name on this file system") as caught:
