@@ -97,10 +97,16 @@ def test_an_edit_is_kept_as_chunks(old: Path) -> None:
 
 def test_what_it_takes(store: Store) -> None:
     use = store.du()
-    assert [(one.name, one.versions) for one in use.datasets] == [("cmr", 2), ("unet", 1)]
-    assert use.logical_bytes == sum(v.bytes for d in ("cmr", "unet") for v in store.versions(d))
+    versions = {one.name: store.versions(one.name) for one in store.ls().datasets}
+    assert {(one.name, one.versions, one.logical_bytes) for one in use.datasets} == {
+        (name, len(listed), sum(v.bytes for v in listed)) for name, listed in versions.items()
+    }
     stored = sum(path.stat().st_size for path in Path(store.url).rglob("*") if path.is_file())
     assert use.on_disk_bytes + use.trash_bytes + use.unused_bytes == stored
+    assert use.unused_bytes == 0
+    # An edit is read from parts of the content that it was made from.
+    scans = next(one for one in use.datasets if one.name == "scans")
+    assert scans.only_here_bytes == scans.on_disk_bytes < scans.logical_bytes
 
 
 def test_what_is_known_of_it(store: Store) -> None:
