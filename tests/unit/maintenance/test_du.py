@@ -402,6 +402,26 @@ def test_what_a_chunk_was_compressed_against_counts(place: Place, name: str) -> 
     assert by_name(use)["new"].only_here_bytes == alone
 
 
+def test_a_chunk_that_needs_no_other_is_preferred(place: Place) -> None:
+    bench = place.bench
+    old, new = content(3_000, 1), content(3_001, 3)
+    rows = [bench.shelf.pack(number, [one])[0] for number, one in enumerate((old, new, new))]
+    bench.version("old", {blake(old): 3_000}, chunks=[rows[0]])
+    bench.version("against", {blake(new): 3_001}, chunks=[(*rows[1][:6], blake(old), rows[1][7])])
+    bench.version("plain", {blake(new): 3_001}, chunks=[rows[2]])
+    bench.version("reader", {blake(new): 3_001})
+    use = place.store.du()
+    check_sums(place, use)
+    pack = PACK_BYTES + ENTRY_BYTES
+    took = {one.name: (one.on_disk_bytes, one.only_here_bytes) for one in use.datasets}
+    assert took == {
+        "old": (pack + 3_000, 0),
+        "against": (3 * pack + 9_002, pack + 3_001),
+        "plain": (pack + 3_001, 0),
+        "reader": (pack + 3_001, 0),
+    }
+
+
 @pytest.mark.parametrize("writer", ["a", "b"])
 def test_a_recipe_beside_the_content_itself(place: Place, writer: str) -> None:
     """Whoever wrote a recipe of what another add stored at the same time may know nothing else;
