@@ -213,19 +213,20 @@ class Fetch:
         for wanted, pieces in group.files:
             parts = [next(plain) for piece in pieces for _ in split(piece)]
             try:
-                arrived.append((wanted, self._joined(wanted, pieces, parts)))
+                arrived.append((wanted, self._verified(wanted, pieces, parts)))
             except Corrupt as error:
                 damaged.append(_damaged(wanted, error))
         self._stop.check()
         self._sink.write_many(arrived)
         return len(arrived), sum(wanted.size for wanted, _ in arrived), damaged
 
-    def _joined(self, wanted: Wanted, pieces: list[Piece], parts: list[Read]) -> bytes | memoryview:
-        good = [_good(part) for part in parts]
-        data = good[0] if len(good) == 1 else b"".join(good)
+    def _verified(
+        self, wanted: Wanted, pieces: list[Piece], parts: list[Read]
+    ) -> bytes | memoryview:
+        data = _joined(parts)
         # The checksums guard against accidents; the digest also against a forged index.
         if self._digest(data) != wanted.digest:  # type: ignore[arg-type]
-            raise _other_content(pieces[0])
+            raise _other_content(pieces[0].container)
         return data
 
     def _fetch_whole(self, wanted: Wanted, piece: Piece) -> None:
@@ -250,32 +251,32 @@ class Fetch:
         """The content in order, compared with its digest at the end: so that also the choice of
         the pieces and their order is checked."""
         hasher = new_hasher(self._algorithm)
-        first: Piece | None = None
-        for step, plain in self._ahead(steps):
-            first = first or step[0]
-            for part in plain:
-                self._stop.check()
-                data = _good(part)
-                hasher.update(data)
-                yield data
-        if first is None or hasher.digest() != wanted.digest:
-            raise _other_content(first)
+        container = "the store"
+        for container, data in self._ahead(steps):  # noqa: B007 - of the last step
+            self._stop.check()
+            hasher.update(data)
+            yield data
+        if hasher.digest() != wanted.digest:
+            raise _other_content(container)
 
-    def _ahead(self, steps: Iterator[list[Piece]]) -> Iterator[tuple[list[Piece], list[Read]]]:
-        """Each step with what was read for it, while the next ones are being read."""
-        waiting: deque[tuple[list[Piece], Future[list[Read]]]] = deque()
+    def _ahead(self, steps: Iterator[list[Piece]]) -> Iterator[tuple[str, bytes | memoryview]]:
+        """The content of each step, and a container of it, while the next ones are being read."""
+        waiting: deque[Future[tuple[str, bytes | memoryview]]] = deque()
         # Threads of its own: those of the executor may all be waiting for a step.
         pool = threads(LOOKAHEAD)
         try:
             for step in steps:
-                waiting.append((step, pool.submit(self._reader.read, step)))
+                waiting.append(pool.submit(self._read_step, step))
                 if len(waiting) > LOOKAHEAD:
-                    done, future = waiting.popleft()
-                    yield done, future.result()
-            for done, future in waiting:
-                yield done, future.result()
+                    yield waiting.popleft().result()
+            for future in waiting:
+                yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _read_step(self, step: list[Piece]) -> tuple[str, bytes | memoryview]:
+        # In one piece: whoever hashes and writes it calls the interpreter once, not for each chunk.
+        return step[0].container, _joined(self._reader.read(step))
 
 
 _WANTED = """w.path, w.size, w.executable, w.mtime_ns, w.digest,
@@ -297,14 +298,17 @@ def _steps(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield step
 
 
-def _good(part: Read) -> bytes | memoryview:
-    if isinstance(part, Corrupt):
-        raise part
-    return part
+def _joined(parts: list[Read]) -> bytes | memoryview:
+    """The parts in one; raises the first `Corrupt` among them."""
+    good: list[bytes | memoryview] = []
+    for part in parts:
+        if isinstance(part, Corrupt):
+            raise part
+        good.append(part)
+    return good[0] if len(good) == 1 else b"".join(good)
 
 
-def _other_content(piece: Piece | None) -> Corrupt:
-    container = piece.container if piece is not None else "the store"
+def _other_content(container: str) -> Corrupt:
     return Corrupt(f"{container} holds other content", kind="container_damaged")
 
 
