@@ -20,9 +20,6 @@ else:
 RAW: Final = "raw"
 ZSTD: Final = "zstd"
 
-PROBE_BYTES = 16 * 1024
-"""This much is compressed first to learn whether the rest is worth it."""
-
 WORTH_IT = 0.95
 """A frame is kept only below this share of the plain size: decoding costs time on every read."""
 
@@ -103,13 +100,8 @@ class Encoder:
 
 
 def _encode(data: bytes | memoryview, level: int) -> tuple[str, bytes | memoryview]:
-    size = len(data)
-    if size > PROBE_BYTES:
-        probe = _compress(memoryview(data)[:PROBE_BYTES], level)
-        if len(probe) >= PROBE_BYTES * WORTH_IT:
-            return RAW, data
     frame = _compress(data, level)
-    return (ZSTD, frame) if len(frame) < size * WORTH_IT else (RAW, data)
+    return (ZSTD, frame) if len(frame) < len(data) * WORTH_IT else (RAW, data)
 
 
 def decode(

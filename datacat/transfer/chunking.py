@@ -26,13 +26,13 @@ from datacat.transfer.old_content import OldChunk, OldContents
 from datacat.transfer.packing import Packing
 from datacat.transfer.pieces import Piece, PieceReader
 
-SECTION_BYTES = 8 * 1024 * 1024
+SECTION_BYTES = 16 * 1024 * 1024
 """So much of a large file is cut at a time, and stored by one thread."""
 
 AHEAD = 3
 """Sections of one file that wait for their digests while the next is being cut."""
 
-IN_FLIGHT = 16
+IN_FLIGHT = 8
 """Sections that all files together hold in memory."""
 
 

@@ -28,17 +28,19 @@ class Claims:
         """The same for chunks, which may be any that the store holds."""
         with self._lock:
             self._prepare_hints()
-            stored = self._workspace.all(
-                """
-                with hinted as (
-                    select d from unnest($1::blob[]) asked(d)
-                    where hash(d) in (select hint from chunk_hints)
-                )
-                select distinct digest from usable where digest in (select d from hinted)
-                """,
+            hinted = self._workspace.all(
+                "select d from unnest($1::blob[]) asked(d)"
+                " where hash(d) in (select hint from chunk_hints)",
                 [list(digests)],
             )
-            held = {row[0] for row in stored}
+            held: set[bytes] = set()
+            if hinted:
+                rows = self._workspace.all(
+                    "select distinct digest from usable"
+                    " where digest in (select unnest($1::blob[]))",
+                    [[row[0] for row in hinted]],
+                )
+                held = {row[0] for row in rows}
             return self._take([digest for digest in digests if digest not in held])
 
     def _take(self, digests: Sequence[bytes]) -> set[bytes]:
