@@ -19,11 +19,12 @@ def choose_parts(
     chunks: str = "usable",
     recipes: str = "usable_recipes",
 ) -> None:
-    """Make the table `into(object, ordinal, chunk)` for the content `needed(digest)`.
+    """Make the table `into(object, ordinal, chunk, seq)` for the content `needed(digest)`.
 
     `chunks(digest)` says which chunks can be read, `recipes(object, ordinal, chunk, seq)` what
     they make. Every digest of `needed` is an `object` of the result, also when it is nowhere: then
-    it is its own chunk, or has a recipe that is not complete.
+    it is its own chunk, or has a recipe that is not complete. `seq` of the result is that of the
+    recipe, null where there is none.
     """
     workspace.execute(
         f"""
@@ -48,9 +49,10 @@ def choose_parts(
                 partition by m.object order by count(*) = count(c.digest) desc, m.seq
             ) = 1
         )
-        select distinct digest as object, 0::bigint as ordinal, digest as chunk
+        select distinct digest as object, 0::bigint as ordinal, digest as chunk,
+               null::bigint as seq
         from {identifier(needed)} where digest not in (select object from made)
         union all
-        select m.object, m.ordinal, m.chunk from made m join chosen using (object, seq)
+        select m.object, m.ordinal, m.chunk, m.seq from made m join chosen using (object, seq)
         """
     )

@@ -52,8 +52,11 @@ class Arranger:
             return True
         if self._linked or self._backend.clones():
             return False
-        step = max(size - SAMPLE_BYTES, 0) // (SAMPLES - 1)
-        sample = b"".join(read(n * step, SAMPLE_BYTES) for n in range(SAMPLES))
+        if size <= SAMPLES * SAMPLE_BYTES:
+            sample = read(0, size)
+        else:
+            step = (size - SAMPLE_BYTES) // (SAMPLES - 1)
+            sample = b"".join(read(n * step, SAMPLE_BYTES) for n in range(SAMPLES))
         with self._lock:
             _, frame = self._sampler.encode(sample, kind=kind)
         return len(frame) <= len(sample) * PAYS_BELOW

@@ -87,7 +87,12 @@ class Chunking:
         self._local = threading.local()
         self._drafts = itertools.count()
         self._old = OldContents(
-            workspace, reader, chunker=self._chunker, algorithm=parameters.digest, stop=stop
+            workspace,
+            reader,
+            chunker=self._chunker,
+            claims=claims,
+            algorithm=parameters.digest,
+            stop=stop,
         )
         workspace.execute("create table drafts (draft bigint, ordinal bigint, chunk blob)")
 

@@ -12,12 +12,39 @@ from datacat.sql import Workspace
 
 
 class Claims:
-    """Claims over the workspace's table `known(digest)` and view `usable`. Thread-safe."""
+    """Claims over the workspace's tables `known(digest)`, `new_chunks` and `set_aside`, and its
+    view `usable`. Thread-safe."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._hints = False
+
+    def found(self, digests: Sequence[bytes]) -> None:
+        """These chunks lie in old content, where nobody knew: they need not be stored.
+
+        Nor do those that an interrupted session made against them.
+        """
+        with self._lock:
+            self._take(digests)
+            (some,) = self._workspace.row("select count(*) > 0 from set_aside")
+            if not some:
+                return
+            self._workspace.execute(
+                """
+                insert into new_chunks
+                select * from set_aside where reference in (select unnest($1::blob[]))
+                """,
+                [list(digests)],
+            )
+            taken = self._workspace.all(
+                """
+                delete from set_aside where reference in (select unnest($1::blob[]))
+                returning digest
+                """,
+                [list(digests)],
+            )
+            self._take([row[0] for row in taken])
 
     def take(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of the files' contents `digests` that nobody has stored: the caller must."""

@@ -146,6 +146,7 @@ class Ingest:
         self._workspace.load("new_chunks", adopted)
         # What gc has condemned may still lie there, but not for long: it is uploaded again.
         run("delete from new_chunks where container in (select container from barred)")
+        self._set_aside()
         begin_hashing(self._workspace)
         run(
             """
@@ -171,6 +172,25 @@ class Ingest:
             where kind = 'file'
               and (digest is null
                    or (size > 0 and not exists (select 1 from known k where k.digest = t.digest)))
+            """
+        )
+
+    def _set_aside(self) -> None:
+        """Move to `set_aside` the adopted chunks that nobody can read: what they were made against
+        is in the index no more, or not yet."""
+        self._workspace.execute(
+            """
+            create table set_aside as
+            select * from new_chunks where reference is not null
+                and reference not in (select digest from new_chunks where reference is null)
+                and reference not in (select digest from usable where reference is null)
+            """
+        )
+        self._workspace.execute(
+            """
+            delete from new_chunks n where exists (
+                from set_aside s where s.container = n.container and s."offset" = n."offset"
+            )
             """
         )
 
@@ -228,11 +248,13 @@ class Ingest:
             if digest not in new:
                 continue
             kind = _kind(source.path)
-            content = NewContent(digest, data, kind, source.old)
+            # A file that is as it was is no edit: its content was condemned.
+            old = source.old if source.old != digest else None
+            content = NewContent(digest, data, kind, old)
             if len(data) < self._parameters.small_bytes:
                 small.append(content)
             elif self._arranger.is_chunked(
-                kind, len(data), edited=source.old is not None, read=_reader_of(data)
+                kind, len(data), edited=old is not None, read=_reader_of(data)
             ):
                 chunked.append(content)
             else:
@@ -259,6 +281,8 @@ class Ingest:
                 if not self._claims.take([claimed]):
                     self._listener(Advanced(0, before.st_size))
                     return _Done([hashed_row(source.path, before, claimed, began_ns)], files=1)
+                if source.old == claimed:
+                    source = source._replace(old=None)
 
             def check(digest: bytes, size: int) -> bool:
                 """True if this content, which is what the file held, has to be kept."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from datacat import layout
 from datacat.digest import checksum, digest_of
 from datacat.errors import Corrupt
 from datacat.objects.chunker import Chunker
@@ -19,12 +20,12 @@ from datacat.objects.parts import choose_parts
 from datacat.progress import StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.alignment import Span
+from datacat.transfer.claims import Claims
 from datacat.transfer.executor import batched
 from datacat.transfer.pieces import Piece, PieceReader, make_pieces, piece_columns, piece_of, split
 
 MARGIN_BYTES = 2 * 1024 * 1024
 """So far around the place where an old chunk is expected it is looked for."""
-
 
 NOTED_CHUNKS = 4096
 """Chunks of a large content that are held before they are noted."""
@@ -47,16 +48,20 @@ class OldContents:
         reader: PieceReader,
         *,
         chunker: Chunker,
+        claims: Claims,
         algorithm: str,
         stop: StopSignal,
     ) -> None:
         self._workspace = workspace
         self._reader = reader
         self._chunker = chunker
+        self._claims = claims
         self._algorithm = algorithm
         self._stop = stop
         self._lock = threading.Lock()
-        self._prepared = False
+        self._cutting = threading.Lock()
+        self._prepared = threading.Event()
+        self._noted: set[bytes] = set()
 
     def chunks_of(self, objects: Iterable[bytes]) -> dict[bytes, list[OldChunk]]:
         """The chunks of each of these contents, in order. Contents that are lost are left out."""
@@ -71,20 +76,19 @@ class OldContents:
         found: dict[bytes, list[OldChunk]] = {}
         for digest, start, *piece in rows:
             found.setdefault(digest, []).append(_old_chunk(start, piece_of(piece)))
-        cut: list[tuple[bytes, list[OldChunk]]] = []
-        for digest, chunks in found.items():
-            if self._is_uncut(chunks):
-                inside = list(self._cut(chunks[0].plain))
-                if inside[-1].span.end == chunks[0].span.end:
-                    found[digest] = inside
-                    cut.append((digest, inside))
-        self._note(cut)
+        cut = [digest for digest, chunks in found.items() if self._is_uncut(chunks)]
+        for digest in cut:
+            (whole,) = found[digest]
+            found[digest] = inside = list(self._cut(whole.plain))
+            if inside and inside[-1].span.end == whole.span.end and self._is_first(digest):
+                self._note_recipe(digest, inside)
+        self._note_chunks([chunk for digest in cut for chunk in found[digest]])
         return found
 
     def cut(self, digest: bytes) -> None:
         """See to it that `window` finds the chunks of a content that may be large."""
         self._prepare()
-        with self._lock:
+        with self._cutting:
             rows = self._workspace.all(
                 f"select {piece_columns('o')} from old_pieces o where o.object = $1 limit 2",
                 [digest],
@@ -94,13 +98,16 @@ class OldContents:
                 return
             (whole,) = chunks
             self._workspace.execute("delete from old_pieces where object = $1", [digest])
-            done = first = 0
+            is_first = self._is_first(digest)
+            done = ordinal = 0
             for inside in batched(self._cut(whole.plain), NOTED_CHUNKS):
-                self._note([(digest, inside)], first=first)
-                self._workspace.load("old_pieces", _piece_rows(digest, inside, first))
-                first += len(inside)
+                self._note_chunks(inside)
+                if is_first:
+                    self._note_recipe(digest, inside, first=ordinal)
+                self._workspace.load("old_pieces", _piece_rows(digest, inside, ordinal))
+                ordinal += len(inside)
                 done = inside[-1].span.end
-            if done != whole.span.end:
+            if is_first and done != whole.span.end:
                 # A recipe that lacks its end would be taken for other content.
                 self._workspace.execute("delete from found_recipes where object = $1", [digest])
 
@@ -117,21 +124,50 @@ class OldContents:
 
     def _prepare(self) -> None:
         """Look all of them up when the first is needed: often none of the files was changed."""
+        if self._prepared.is_set():
+            return
         with self._lock:
-            if self._prepared:
+            if self._prepared.is_set():
                 return
             run = self._workspace.execute
             run("create view edited as select distinct object as digest from edits")
-            choose_parts(self._workspace, "edited", into="old_parts")
+            # What was cut before, in any commit, is not cut again.
+            run(
+                """
+                create table cut_before as
+                with made as (
+                    select r.object, r.seq, r.chunk
+                    from usable_recipes r semi join edited e on e.digest = r.object
+                )
+                select m.object as digest from made m
+                left join (
+                    select distinct digest from usable c semi join made on made.chunk = c.digest
+                ) c on c.digest = m.chunk
+                group by m.object, m.seq having count(*) = count(c.digest)
+                """
+            )
+            run(
+                """
+                create view uncut as
+                select digest from usable u
+                where not exists (select 1 from cut_before c where c.digest = u.digest)
+                """
+            )
+            choose_parts(self._workspace, "edited", into="old_parts", chunks="uncut")
             make_pieces(self._workspace, "old_parts", into="old_pieces")
             run(
                 "delete from old_pieces where object in"
                 " (select object from old_pieces where container is null)"
             )
-            self._prepared = True
+            self._prepared.set()
 
     def _is_uncut(self, chunks: Sequence[OldChunk]) -> bool:
-        return len(chunks) == 1 and chunks[0].plain.size > self._chunker.max_bytes
+        """True for a whole container. A frame of a pack is not cut: it is small, and compressed."""
+        return (
+            len(chunks) == 1
+            and chunks[0].span.size > self._chunker.max_bytes
+            and layout.is_whole(chunks[0].plain.container)
+        )
 
     def _cut(self, whole: Piece) -> Iterator[OldChunk]:
         """The chunks of a content that is one piece; none after a place that is damaged."""
@@ -163,12 +199,18 @@ class OldContents:
                 begin = end
             pending = bytes(buffer[begin:])
 
-    def _note(
-        self, contents: Sequence[tuple[bytes, Sequence[OldChunk]]], *, first: int = 0
-    ) -> None:
-        """Remember what this commit adds to the index about old contents; `first` is the ordinal
-        of the first chunk."""
-        pieces = (chunk.plain for _, chunks in contents for chunk in chunks)
+    def _is_first(self, digest: bytes) -> bool:
+        """True once for each content: other files may have had the same before."""
+        with self._lock:
+            known = digest in self._noted
+            self._noted.add(digest)
+            return not known
+
+    def _note_chunks(self, chunks: Sequence[OldChunk]) -> None:
+        """Remember where these lie, for the index: they are not stored again, for no file."""
+        if not chunks:
+            return
+        pieces = [chunk.plain for chunk in chunks]
         self._workspace.load(
             "found_chunks",
             (
@@ -176,13 +218,14 @@ class OldContents:
                 for p in pieces
             ),
         )
+        self._claims.found([piece.digest for piece in pieces])
+
+    def _note_recipe(self, digest: bytes, chunks: Sequence[OldChunk], *, first: int = 0) -> None:
+        """Remember what a content is made of, so that it is not cut again; `first` is the ordinal
+        of the first of these chunks."""
         self._workspace.load(
             "found_recipes",
-            (
-                (digest, first + n, chunk.plain.digest)
-                for digest, chunks in contents
-                for n, chunk in enumerate(chunks)
-            ),
+            ((digest, first + n, chunk.plain.digest) for n, chunk in enumerate(chunks)),
         )
 
 

@@ -21,6 +21,9 @@ RUN_BYTES_MAX = 8 * 1024 * 1024
 SPLIT_BYTES = 4 * BLOCK_BYTES
 """What lies in a whole container can be of any size: it is read in parts of this size."""
 
+REFERENCE_BYTES_MAX = BLOCK_BYTES
+"""No chunk is larger. Who names a larger reference is not us, and it is not read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -125,7 +128,14 @@ class PieceReader:
         for piece in pieces:
             source = piece.reference
             if source is not None and source.digest not in references:
-                references[source.digest] = _plain(frames[source.container, source.offset], source)
+                references[source.digest] = (
+                    _plain(frames[source.container, source.offset], source)
+                    if source.stored_size <= REFERENCE_BYTES_MAX
+                    else Corrupt(
+                        f"{piece.container}: made against what is too large to be a chunk",
+                        kind="container_damaged",
+                    )
+                )
         found: list[Read] = []
         for piece in pieces:
             frame = frames[piece.container, piece.offset]
@@ -139,7 +149,9 @@ class PieceReader:
         """The stored bytes of the pieces and their references, by container and offset."""
         spans: dict[tuple[str, int], int] = {}
         for piece in pieces:
-            for one in (piece, piece.reference) if piece.reference else (piece,):
+            for one in (piece, piece.reference):
+                if one is None or (one is not piece and one.stored_size > REFERENCE_BYTES_MAX):
+                    continue
                 place = (one.container, one.offset)
                 spans[place] = max(spans.get(place, 0), one.stored_size)
         frames: dict[tuple[str, int], memoryview | Corrupt] = {}

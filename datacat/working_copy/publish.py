@@ -134,10 +134,14 @@ def publish(
         "select count(*) filter (kind <> 'dir'), coalesce(sum(size) filter (kind = 'file'), 0)"
         "::bigint from entries"
     )
-    seqs = [
-        row[0] for row in workspace.all("select distinct seq from chosen where seq is not null")
-    ]
-    drawn_on = set(seqs)
+    # A recipe may lie in another segment than all the chunks that it is made of.
+    drawn_on = {
+        row[0]
+        for row in workspace.all(
+            "select seq from chosen where seq is not null"
+            f" union select seq from parts where seq < {LAST}"
+        )
+    }
     segments = {part.file.key for part in CatalogQuery(snapshot).segments() if part.seq in drawn_on}
     sketch = sketch_of(workspace, "entries")
     target, code = publication.target, request.code
@@ -180,7 +184,7 @@ def publish(
             description=request.description,
             tags=request.tags,
             aliases=(request.alias,) if request.alias else (),
-            segments=tuple(sorted(seqs)) if len(seqs) <= SEGMENTS_LISTED_MAX else None,
+            segments=tuple(sorted(drawn_on)) if len(drawn_on) <= SEGMENTS_LISTED_MAX else None,
         )
 
     txid, at = store.client.new_id(), store.client.now().replace(microsecond=0)
@@ -216,7 +220,16 @@ def _keep_needed(workspace: Workspace) -> None:
         "delete from new_chunks n where not exists (select 1 from chosen c where c.fresh"
         " and c.digest = n.digest and c.container = n.container)"
     )
-    run(f"insert into new_chunks select {CHUNK_COLUMNS} from found_chunks")
+    # Each once: old content may repeat itself, and another file may have stored the same meanwhile.
+    run(
+        f"""
+        insert into new_chunks
+        select {CHUNK_COLUMNS} from found_chunks
+        where digest not in (select digest from new_chunks where reference is null)
+          and digest not in (select digest from usable where reference is null)
+        qualify row_number() over (partition by digest order by container, "offset") = 1
+        """
+    )
     run("delete from new_recipes where object not in (select object from parts)")
     run(f"insert into new_recipes select {RECIPE_COLUMNS} from found_recipes")
 
