@@ -35,6 +35,8 @@ class Scene:
     keys: dict[str, list[str]] = field(default_factory=dict)
     frames: dict[str, list[tuple[int, int, bytes]]] = field(default_factory=dict)
     """Of each pack: first and last offset of a frame, and the digest of its content."""
+    references: dict[bytes, bytes] = field(default_factory=dict)
+    """Of chunks that were made against another one: the digest of that one."""
     clients: int = 0
 
     @property
@@ -126,10 +128,11 @@ def make_scene(root: Path, *, bundled: bool) -> Scene:
     for found in backend.keys(""):
         scene.keys.setdefault(kind_of(found.key), []).append(found.key)
         if found.key.startswith(layout.PACKS):
+            entries = read_footer(backend, found.key, size_bytes=found.size_bytes)
             scene.frames[found.key] = [
-                (entry.offset, entry.offset + entry.stored_size, entry.digest)
-                for entry in read_footer(backend, found.key, size_bytes=found.size_bytes)
+                (entry.offset, entry.offset + entry.stored_size, entry.digest) for entry in entries
             ]
+            scene.references |= {e.digest: e.reference for e in entries if e.reference}
     return scene
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from datacat.errors import Failed
 from datacat.store import Store
-from datacat.transfer import ingest, reading
+from datacat.transfer import ingest, reading, whole
 from tests.faults.situation import content, make_store, visible, write
 
 LARGE = 6 << 20
@@ -34,7 +34,7 @@ def while_reading(
     """Call `act` up to `times` times in the middle of a read of `path`, small or large."""
     left = [times]
     read = os.read
-    copy_and_look = ingest.copy_and_look
+    copy_and_look = whole.copy_and_look
 
     def once() -> None:
         if left[0]:
@@ -57,7 +57,7 @@ def while_reading(
         return copy_and_look(source_fd, target_fd, copied=then, **more)
 
     monkeypatch.setattr(reading.os, "read", reading_small)
-    monkeypatch.setattr(ingest, "copy_and_look", copying_large)
+    monkeypatch.setattr(whole, "copy_and_look", copying_large)
 
 
 def before_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:

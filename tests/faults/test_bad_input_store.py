@@ -12,7 +12,7 @@ import pytest
 
 from datacat.errors import Corrupt, DatacatError, InvalidInput, NoStore, NotFound
 from datacat.store import Store
-from datacat.transfer import ingest
+from datacat.transfer import packing
 from tests.faults.situation import (
     client,
     content,
@@ -166,14 +166,14 @@ def test_the_drive_goes_away_during_add(
 ) -> None:
     place, away = Path(store.url), tmp_path / "away"
     source = write(tmp_path / "new", {"f": os.urandom(size)})
-    finish = ingest._Packs.finish
+    finish = packing.Packing.finish
 
     def finishing(self: Any) -> None:
         place.rename(away)
         finish(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ingest._Packs, "finish", finishing)
+        patched.setattr(packing.Packing, "finish", finishing)
         with pytest.raises((NoStore, DatacatError)) as caught:
             store.add(source)
     assert caught.value.exit_code in {1, 4}

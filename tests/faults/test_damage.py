@@ -84,11 +84,13 @@ def affected(scene: Scene, damage: Damage) -> set[bytes]:
     if damage.key.startswith(layout.WHOLE):
         return {bytes.fromhex(damage.key.rpartition("/")[2].partition("-")[0])}
     data = damage.data or b""
-    return {
+    lost = {
         digest
         for start, end, digest in scene.frames[damage.key]
         if data[start:end] != original[start:end]
     }
+    # What was made against a chunk is lost with it.
+    return lost | {made for made, reference in scene.references.items() if reference in lost}
 
 
 @pytest.mark.parametrize("kind", ["pack", "whole"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -87,7 +89,7 @@ def test_a_second_user_joins_lists_pulls_and_adds(drive: Path, umask: str) -> No
     alice = user(drive, "alice", 61_001, GROUP)
     bob = user(drive, "bob", 61_002, GROUP)
     store = str(drive / "shared" / "store")
-    large = "a line of text\n" * 30_000
+    large = base64.b85encode(random.Random(1).randbytes(400_000)).decode()  # is kept whole
     made = alice.do(
         ["create", store],
         ["write", f"{alice.home}/cmr/small.txt", "one"],
@@ -172,7 +174,7 @@ def test_hard_links_to_anothers_containers_work_or_say_why_not(drive: Path) -> N
     alice = user(drive, "alice", 61_001, GROUP)
     bob = user(drive, "bob", 61_002, GROUP)
     store = str(drive / "shared" / "store")
-    large = "a line of text\n" * 30_000
+    large = base64.b85encode(random.Random(1).randbytes(400_000)).decode()  # is kept whole
     alice.do(
         ["create", store],
         ["write", f"{alice.home}/cmr/large.txt", large],
