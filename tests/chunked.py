@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -50,11 +50,8 @@ def shrink(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(codec, "DELTA_BYTES_MIN", 64)
 
 
-def tiny(layout: Layout = Layout.AUTO) -> Parameters:
-    return Parameters(
-        layout=layout,
-        **{name: getattr(TINY, name) for name in Parameters.__slots__ if name.endswith("_bytes")},
-    )
+def tiny(layout: Layout, *, small_bytes: int = TINY.small_bytes) -> Parameters:
+    return replace(TINY, layout=layout, small_bytes=small_bytes)
 
 
 def blake(data: bytes) -> bytes:

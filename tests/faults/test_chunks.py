@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from datacat import layout
-from datacat.errors import Cancelled
+from datacat.errors import Cancelled, Failed
 from datacat.model import Layout, Parameters
 from datacat.objects.pack import read_footer
 from datacat.opened import OpenedStore
@@ -22,6 +23,7 @@ from datacat.working_copy import save
 from tests import chunked
 from tests.chunked import IN_MEMORY_BYTES, TINY, added, chunks_of, containers, held, pulled
 from tests.conftest import make_client, make_store
+from tests.faults.racer import Order, in_order, race
 from tests.faults.test_condemned import condemn, sweep
 
 
@@ -384,7 +386,7 @@ def test_stopped_in_the_middle_of_a_large_file(
     old = noise(40_000, 1)
     edit = flipped(old, 300)
     scene.add({"a": old})
-    for section in (1, 5, 9, 13):
+    for section in (1, 6, 13):
         stop = StopSignal()
         read = stopping(stop, at=section)
         new = edit[: section * 1000] + bytes([section]) * 100 + edit[section * 1000 :]
@@ -392,10 +394,107 @@ def test_stopped_in_the_middle_of_a_large_file(
             patched.setattr(chunking, "read_full", read)
             with pytest.raises(Cancelled):
                 added(scene.alice, scene.work, {"a": new}, stop=stop)
-        assert len(scene.alice.versions("w")) == 1 + (1, 5, 9, 13).index(section)
+        assert len(scene.alice.versions("w")) == 1 + (1, 6, 13).index(section)
         left = Counter(entry.digest for entry in scene.frames())
         ref = scene.add({"a": new})
         scene.assert_holds(ref, {"a": new})
         after = Counter(entry.digest for entry in scene.frames())
         assert not [digest for digest in left if after[digest] > left[digest]]
         assert max(after.values()) == 1
+
+
+@pytest.mark.parametrize("how", ["grows", "shrinks", "is written anew"])
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_a_file_changes_while_it_is_cut(
+    scene: Scene, how: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again, and given up in the end; another file may rely on what was stored of it."""
+    old = noise(40_000, 1)
+    scene.add({"a": old})
+    edit = flipped(old, 300) + b"of no other size"
+    other = edit[20_000:] + noise(9_000, 2)
+    path = scene.work / "a"
+    reads = Counter[str]()
+
+    def read(fd: int, buffer: memoryview, offset: int) -> int:
+        got = following.read_full(fd, buffer, offset)
+        if os.path.samestat(os.fstat(fd), path.stat()) and offset > 30_000:
+            reads["a"] += 1
+            if reads["a"] <= times:
+                change(path, how)
+        return got
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chunking, "read_full", read)
+        if times > 2:
+            with pytest.raises(Failed) as caught:
+                scene.add({"a": edit, "b": other}, layout=Layout.CHUNKED)
+            assert caught.value.kind == "file_changed"
+            assert "a changed while it was being read" in caught.value.message
+            assert len(scene.alice.versions("w")) == 1
+        else:
+            scene.add({"a": edit, "b": other}, layout=Layout.CHUNKED)
+            final = path.read_bytes()
+            assert final != edit
+            scene.assert_holds("w@v2", {"a": final, "b": other})
+            assert max(held(scene.opened).packed.values()) == 1
+    if times > 2:
+        final = path.read_bytes()
+        scene.add({"a": final, "b": other}, layout=Layout.CHUNKED)
+        scene.assert_holds("w@v2", {"a": final, "b": other})
+
+
+def change(path: Path, how: str) -> None:
+    """Change a file in place, as a program does that has it open."""
+    with path.open("r+b") as file:
+        if how == "grows":
+            file.seek(0, os.SEEK_END)
+            file.write(b"!")
+        elif how == "shrinks":
+            file.truncate(path.stat().st_size - 3)
+        else:
+            file.write(noise(path.stat().st_size, 7))
+    os.utime(path, ns=(path.stat().st_mtime_ns + 1,) * 2)
+
+
+# Many people
+
+
+def test_everybody_edits_the_same_version_at_once(tmp_path: Path) -> None:
+    """Each cuts the same old content, and says where its parts lie. One large file, one that is
+    held in memory; a mebibyte in the middle is changed by all of them alike."""
+    sizes = {"chunk_min_bytes": 1024, "chunk_mean_bytes": 4096, "chunk_max_bytes": 16_384}
+    scene = Scene(tmp_path, Parameters(small_bytes=1024, pack_bytes=200_000, **sizes))
+    old = {"large": noise(5 << 20, 1), "medium": noise(900_000, 2)}
+    scene.add(old)
+    people = ["p0", "p1", "p2", "p3"]
+    orders: dict[str, list[Order]] = {}
+    mine: dict[str, dict[str, bytes]] = {}
+    for number, person in enumerate(people):
+        copy = tmp_path / person
+        Store.open(scene.alice.url, client=make_client(tmp_path, person)).pull("w", dest=copy)
+        at = (number + 1) * 1_000_000
+        middle = flipped(old["large"][2 << 20 : 3 << 20], 3000)
+        large = old["large"][: 2 << 20] + middle + old["large"][3 << 20 :]
+        mine[person] = {
+            "large": large[:at] + noise(5000, number) + large[at:],
+            "medium": flipped(old["medium"], 10_000 + number),
+        }
+        for name, data in mine[person].items():
+            (copy / name).write_bytes(data)
+        orders[person] = [{"do": "add", "path": str(copy), "name": "w", "force": True}]
+    answers = race(scene.alice.url, tmp_path, orders)
+    refs = {person: in_order(own)[0]["ref"] for person, own in answers.items()}
+    assert sorted(refs.values()) == ["w@v2", "w@v3", "w@v4", "w@v5"]
+    for person, ref in refs.items():
+        scene.assert_holds(ref, mine[person])
+    state = held(scene.opened)
+    new = sum(size for key, size in state.containers.items() if not layout.is_whole(key))
+    assert new < 4 * 400_000, "an edit cost more than its difference"
+    plain = {row[0] for _, row in state.chunks if row[6] is None}
+    assert {row[6] for _, row in state.chunks if row[6] is not None} <= plain
+    # What comes next knows all of it, and stores nothing.
+    before = containers(scene.opened.backend)
+    ref = scene.add(mine["p0"] | {"copy of p1": mine["p1"]["large"]}, force=True)
+    assert containers(scene.opened.backend) == before
+    scene.assert_holds(ref, mine["p0"] | {"copy of p1": mine["p1"]["large"]})

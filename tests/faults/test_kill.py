@@ -39,10 +39,13 @@ from tests.trees import (
 SHARDS = 10
 ADD_KILLS = 10
 PULL_KILLS = 10
+EDIT_SHARDS = 2
+EDIT_KILLS = 4
 COMMIT_STEPS = 60
 """The end of an add, from the upload of its segment on."""
 
 LARGE = 300_000
+SMALL_PACKS = Parameters(pack_bytes=32_000)
 
 
 def first_tree(seed: int) -> dict[str, Entry]:
@@ -88,11 +91,10 @@ def become(root: Path, tree: dict[str, Entry]) -> None:
 class Shard:
     """One store, one person whose commands are killed, and one who looks at what is there."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, number: int, parameters: Parameters = SMALL_PACKS) -> None:
         self.folder = folder
         self.chance = random.Random(number)
         self.store = folder / "store"
-        parameters = Parameters(pack_bytes=32_000)
         Store.create(
             str(self.store), client=make_client(folder, "init"), parameters=parameters
         ).close()
@@ -187,6 +189,63 @@ def test_an_add_that_is_killed(number: int, tmp_path: Path) -> None:
                 d for key, digests in after.items() if key not in proven for d in digests
             }
             assert not again, "what was uploaded and noted was uploaded again"
+        assert shard.proven() == set()
+    for version in range(1, len(shard.versions) + 1):
+        shard.check_pull(version)
+
+
+def large_edit(data: bytes, chance: random.Random) -> bytes:
+    """Some of it inserted, some gone, and everywhere in a part of it a bit that is another."""
+    at, end = sorted(chance.sample(range(len(data)), 2))
+    part = bytearray(data[at:end])
+    for n in range(chance.randrange(1000), len(part), 1000):
+        part[n] ^= 1 << chance.randrange(8)
+    return data[:at] + chance.randbytes(60_000) + part + data[end + chance.randrange(20_000) :]
+
+
+@pytest.mark.parametrize("number", range(EDIT_SHARDS))
+def test_an_add_of_large_edits_that_is_killed(number: int, tmp_path: Path) -> None:
+    """In the middle of a file that is not held in memory, whose old content is cut, or later."""
+    sizes = {"chunk_min_bytes": 1024, "chunk_mean_bytes": 4096, "chunk_max_bytes": 16_384}
+    shard = Shard(tmp_path, 200 + number, Parameters(small_bytes=1024, pack_bytes=20_000, **sizes))
+    chance = shard.chance
+    tree = {
+        "large.bin": file(content(5_000_000, 2 * number + 1)),
+        "medium.bin": file(content(500_000, 2 * number + 3)),
+        "small.txt": file(b"a few words\n" * 40),
+    }
+    with shard.alice as alice:
+        write_tree(shard.work, tree)
+        alice.run("add", "work", code=0)
+        shard.check_versions(tree, acknowledged=True)
+        total = 0
+        for _ in range(EDIT_KILLS):
+            for path in ("large.bin", "medium.bin"):
+                tree = {**tree, path: file(large_edit(tree[path].content, chance))}
+            tree = {**tree, "small.txt": file(tree["small.txt"].content[:-1] + b"!")}
+            become(shard.work, tree)
+            # The first comes to its end: so it is known how many steps there are.
+            step = chance.randint(total // 3, total) if total else 10**9
+            ended = alice.run("add", "work", at_step=step)
+            assert ended.killed or ended.code == 0, ended
+            total = total or ended.steps
+            shard.check_versions(tree, acknowledged=ended.code == 0)
+            proven = shard.proven() & shard.containers().keys()
+            alice.run("add", "work", code=0)
+            shard.check_versions(
+                tree if shard.versions[-1] is not tree else None, acknowledged=False
+            )
+            assert shard.versions[-1] is tree
+            after = shard.containers()
+            again = {d for key in proven for d in after[key]} & {
+                d for key, digests in after.items() if key not in proven for d in digests
+            }
+            assert not again, "what was uploaded and noted was uploaded again"
+        # Killed just behind its record, the last one may have left its journal.
+        tree = {**tree, "late.txt": file(b"late")}
+        become(shard.work, tree)
+        alice.run("add", "work", code=0)
+        shard.check_versions(tree, acknowledged=True)
         assert shard.proven() == set()
     for version in range(1, len(shard.versions) + 1):
         shard.check_pull(version)
