@@ -77,12 +77,14 @@ class OldContents:
         for digest, start, *piece in rows:
             found.setdefault(digest, []).append(_old_chunk(start, piece_of(piece)))
         cut = [digest for digest, chunks in found.items() if self._is_uncut(chunks)]
+        complete: list[tuple[bytes, list[OldChunk]]] = []
         for digest in cut:
             (whole,) = found[digest]
             found[digest] = inside = list(self._cut(whole.plain))
             if inside and inside[-1].span.end == whole.span.end and self._is_first(digest):
-                self._note_recipe(digest, inside)
+                complete.append((digest, inside))
         self._note_chunks([chunk for digest in cut for chunk in found[digest]])
+        self._note_recipes(complete)
         return found
 
     def cut(self, digest: bytes) -> None:
@@ -103,7 +105,7 @@ class OldContents:
             for inside in batched(self._cut(whole.plain), NOTED_CHUNKS):
                 self._note_chunks(inside)
                 if is_first:
-                    self._note_recipe(digest, inside, first=ordinal)
+                    self._note_recipes([(digest, inside)], first=ordinal)
                 self._workspace.load("old_pieces", _piece_rows(digest, inside, ordinal))
                 ordinal += len(inside)
                 done = inside[-1].span.end
@@ -220,12 +222,18 @@ class OldContents:
         )
         self._claims.found([piece.digest for piece in pieces])
 
-    def _note_recipe(self, digest: bytes, chunks: Sequence[OldChunk], *, first: int = 0) -> None:
-        """Remember what a content is made of, so that it is not cut again; `first` is the ordinal
-        of the first of these chunks."""
+    def _note_recipes(
+        self, contents: Sequence[tuple[bytes, Sequence[OldChunk]]], *, first: int = 0
+    ) -> None:
+        """Remember what contents are made of, so that they are not cut again; `first` is the
+        ordinal of the first of these chunks."""
         self._workspace.load(
             "found_recipes",
-            ((digest, first + n, chunk.plain.digest) for n, chunk in enumerate(chunks)),
+            (
+                (digest, first + n, chunk.plain.digest)
+                for digest, chunks in contents
+                for n, chunk in enumerate(chunks)
+            ),
         )
 
 
