@@ -46,11 +46,14 @@ assert SIZES[0] < IN_MEMORY_BYTES < SIZES[1]
 class Scene:
     """A store whose chunks are tiny, alice who saves, and others who look."""
 
-    def __init__(self, folder: Path, parameters: Parameters = TINY) -> None:
+    def __init__(self, folder: Path, parameters: Parameters = TINY, *, jobs: int = 2) -> None:
         self.folder = folder
         self.work = folder / "w"
         self.alice = make_store(
-            "posix", folder, client=make_client(folder, "alice"), parameters=parameters
+            "posix",
+            folder,
+            client=make_client(folder, "alice", jobs=jobs),
+            parameters=parameters,
         )
         self.opened: OpenedStore = chunked.opened(self.alice, folder)
         self.count = 0
@@ -239,6 +242,25 @@ def test_what_lies_in_old_content_is_not_stored_for_another_file(scene: Scene) -
     inside = {chunked.blake(chunk) for chunk in chunks_of(old)}
     assert len(inside & state.packed.keys()) <= 1, "the last chunk of the old content at most"
     scene.assert_holds("w@v2", {"a": old + b"more", "b": part + noise(900, 5)})
+
+
+def test_what_was_stored_before_it_was_found_is_indexed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other file comes first, and nobody knew then what lies in the old content."""
+    chunked.shrink(monkeypatch)
+    scene = Scene(tmp_path, jobs=1)
+    old = noise(6_000, 1)
+    between = {f"between {n}": noise(7_000, 10 + n) for n in range(6)}
+    scene.add({"last": old, **between})
+    part = b"".join(chunks_of(old)[2:9])
+    new = {"first": part + noise(900, 5), "last": old + b"more"}
+    changed = {name: data + b"!" for name, data in between.items()}
+    scene.add(new | changed, layout=Layout.CHUNKED)
+    state = held(scene.opened)
+    assert {chunked.blake(chunk) for chunk in chunks_of(old)[3:8]} <= state.packed.keys()
+    assert max(Counter(row[0] for _, row in state.chunks).values()) == 1
+    scene.assert_holds("w@v2", new | changed)
 
 
 def test_a_small_file_that_is_larger_than_a_chunk_is_not_cut_where_it_lies(
