@@ -12,12 +12,15 @@ import pytest
 
 from tests.faults.racer import ROOT
 
+STATUS = Path("/proc/self/status")
+pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="nobody says what the peak was")
+
 SIZE_MIB = 320
 PEAK_MIB = 400
 """One command may take 600. Whoever holds this file, or its old content, takes more than this."""
 
 SCRIPT = """
-import json, random, resource, sys
+import json, random, sys
 from pathlib import Path
 from datacat.model import Layout
 from datacat.opened import Client
@@ -35,8 +38,9 @@ elif step == "second":
     print(json.dumps(result.version.stored_bytes))
 else:
     Store.open(url, client=client).pull("data@v2", dest=here / "out")
-unit = 1 if sys.platform == "darwin" else 1024
-print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
+# Not getrusage: to that a process has inherited the peak of the one that started it.
+(line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+print(int(line.split()[1]) * 1024)
 """
 
 
