@@ -12,6 +12,7 @@ import shutil
 
 from datacat import layout
 from datacat.errors import (
+    Corrupt,
     DatacatError,
     NoStore,
     StorageDenied,
@@ -34,6 +35,9 @@ _GONE = frozenset(
 )
 """What a drive says that was unplugged, unmounted or whose server is away."""
 
+_NOT_A_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ESPIPE})
+"""What is said of a name that something without bytes to read has taken. It is not absent."""
+
 
 def storage_error(
     error: OSError, *, root: str, key: str = "", writing: bool = False
@@ -53,12 +57,14 @@ def storage_error(
     return _other(error, printable(path), writing=writing)
 
 
-def _other(error: OSError, name: str, *, writing: bool) -> StorageError:
+def _other(error: OSError, name: str, *, writing: bool) -> DatacatError:
     said = error.strerror or str(error)
     if error.errno == errno.ENOENT and writing:
         return StorageError(f"{name}: its folder or its temporary was removed meanwhile")
     if error.errno in {errno.ENOENT, errno.EISDIR, errno.ENOTDIR} and not writing:
         return StorageMissing(f"{name} is not in the store")
+    if error.errno in _NOT_A_FILE and not writing:
+        return Corrupt(f"{name} is not a file", kind="stored_file_damaged")
     if error.errno in TRANSIENT:
         return StorageTransient(
             f"{name}: {said}", hint="The drive or its server did not answer properly. Try again."

@@ -100,7 +100,7 @@ TOTALS = """
 select
     count(distinct dataset_id) filter (where trashed_seq is null),
     count(*) filter (where trashed_seq is null),
-    coalesce(sum(stored_bytes), 0)::bigint
+    coalesce(sum(stored_bytes), 0)
 from fold.versions v
 anti join fold.condemned n on n.name = v.manifest_key
 """

@@ -18,10 +18,10 @@ from datacat.catalog.query import CatalogQuery
 from datacat.digest import checksums, new_hasher
 from datacat.errors import Corrupt, StorageMissing
 from datacat.manifest import diff
-from datacat.manifest.entry import COLUMNS, DDL, tree_digest
+from datacat.manifest.entry import COLUMNS, DDL
 from datacat.model import ChangeKind, Damage, VerifyResult, Version
 from datacat.objects.index import Index
-from datacat.objects.pack import read_footer
+from datacat.objects.pack import footer_entries
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started, StopSignal
 from datacat.sql import Workspace
@@ -29,9 +29,9 @@ from datacat.transfer.executor import run_bounded, threads
 from datacat.transfer.fetch import Fetch
 from datacat.transfer.following import look_through
 from datacat.transfer.sink import Damaged, Sink, Wanted, want
-from datacat.working_copy import marker
+from datacat.working_copy import marker, safe_path
 from datacat.working_copy.compare import compare_folder
-from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.lookup import attach_index, attach_manifest, check_tree
 from datacat.working_copy.mark import attach_listing
 from datacat.working_copy.scan import keep_digests, scan_folder
 
@@ -131,9 +131,8 @@ def _list_files(
     store: OpenedStore, workspace: Workspace, query: CatalogQuery, version: Version
 ) -> None:
     attach_manifest(store, workspace, query, version, "version_files")
-    found = tree_digest(workspace, "version_files", algorithm=store.algorithm).hex()
-    if found != version.hash:
-        raise Corrupt("it is not what was saved", kind="manifest_damaged")
+    check_tree(store, workspace, query, version, "version_files")
+    safe_path.check_entries(workspace, "version_files", listing=f"the list of {version.ref}")
     workspace.execute(f"insert into every select $1, {COLUMNS} from version_files", [version.ref])
 
 
@@ -159,8 +158,8 @@ def _verify_content(
     pieces, pieces_bytes, checked, size = workspace.row(
         """
         select (select count(*) from wanted),
-               (select coalesce(sum(size), 0)::bigint from wanted),
-               count(*), coalesce(sum(size), 0)::bigint
+               (select coalesce(sum(size), 0) from wanted),
+               count(*), coalesce(sum(size), 0)
         from every where kind = 'file' and (size = 0 or digest in (select digest from wanted))
         """
     )
@@ -195,21 +194,49 @@ def _check_footers(
 ) -> list[Damage]:
     """What packs say of themselves: nothing reads it every day, but a lost index is made of it."""
 
+    workspace.execute(
+        """
+        create table listed (container varchar, digest blob, "offset" bigint, stored_size bigint,
+            size bigint, codec varchar, checksum blob, reference blob)
+        """
+    )
+    workspace.execute(
+        f"""
+        create table indexed as
+        select distinct container, chunk as digest, "offset", stored_size, size, codec, checksums,
+            r_chunk as reference
+        from pieces where starts_with(container, '{layout.PACKS}')
+        """
+    )
+
     def check(key: str) -> Damage | None:
         found = store.backend.stat(key)
         try:
             if found is not None:
-                read_footer(store.backend, key, size_bytes=found.size_bytes)
+                for entries in footer_entries(store.backend, key, size_bytes=found.size_bytes):
+                    stop.check()
+                    workspace.load("listed", ((key, *entry) for entry in entries))
         except (Corrupt, StorageMissing):
             return Damage(None, key, "its own list of what it holds is damaged")
         return None
 
-    keys = workspace.rows(
-        f"select distinct container from pieces where starts_with(container, '{layout.PACKS}')"
-    )
-    packs = (str(row[0]) for row in keys)
+    packs = (str(row[0]) for row in workspace.rows("select distinct container from indexed"))
     checked = run_bounded(executor, check, packs, jobs=store.client.jobs, stop=stop)
-    return sorted((one for one in checked if one is not None), key=lambda one: one.path)
+    damaged = {one.path: one for one in checked if one is not None}
+    others = workspace.rows(
+        """
+        select distinct i.container from indexed i
+        semi join (select distinct container from listed) using (container)
+        anti join listed l on l.container = i.container and l."offset" = i."offset"
+            and l.digest = i.digest and l.size = i.size and l.stored_size = i.stored_size
+            and l.codec = i.codec and l.checksum = i.checksums
+            and l.reference is not distinct from i.reference
+        """
+    )
+    for (key,) in others:
+        why = "its own list of what it holds is not what the index says"
+        damaged.setdefault(str(key), Damage(None, str(key), why))
+    return [damaged[key] for key in sorted(damaged)]
 
 
 def _named(workspace: Workspace, damaged: Sequence[Damaged]) -> tuple[Damage, ...]:
@@ -249,10 +276,17 @@ class _Reader(Sink):
             hasher.update(view)
             found.append(checksums(view))
 
-        fd = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
-            look_through(fd, look=look, stop=self._stop)
-        finally:
-            os.close(fd)
+            fd = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                # What grew meanwhile is not what was stored either.
+                look_through(fd, look=look, stop=self._stop, limit=wanted.size)
+            finally:
+                os.close(fd)
+        except FileNotFoundError as error:
+            raise Corrupt("its container is missing", kind="container_missing") from error
+        except OSError as error:
+            # A bad disk: the other files are still to be looked at.
+            raise Corrupt(f"it cannot be read: {error.strerror}") from error
         if b"".join(found) != sums or hasher.digest() != wanted.digest:
             raise Corrupt("its content is not what was saved", kind="content_damaged")

@@ -9,7 +9,7 @@ from datacat import sql
 from datacat.backend import Backend
 from datacat.backend.download import StoredFile, fetched
 from datacat.errors import Corrupt
-from datacat.manifest.entry import COLUMNS, DDL
+from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.sql import Workspace
 
 
@@ -20,14 +20,26 @@ def write(workspace: Workspace, relation: str, target: Path) -> None:
     )
 
 
-def fetch(backend: Backend, workspace: Workspace, stored: StoredFile, folder: Path) -> Path:
+def fetch(
+    backend: Backend,
+    workspace: Workspace,
+    stored: StoredFile,
+    folder: Path,
+    *,
+    tree: str,
+    algorithm: str,
+) -> Path:
     """The local copy of a manifest, in the cache folder `folder`.
 
-    Raises `Corrupt` naming it when it is missing, damaged or holds impossible entries.
+    `tree` is its tree digest in hex. Raises `Corrupt` naming it when it is missing, damaged, holds
+    impossible entries or lists another tree.
     """
 
     def check(path: Path) -> None:
         check_manifest(workspace, path, stored.key)
+        attach(workspace, path, "arriving")
+        check_tree(workspace, "arriving", key=stored.key, tree=tree, algorithm=algorithm)
+        workspace.execute("drop view arriving")
 
     name = stored.key.rpartition("/")[2]
     return fetched(backend, stored, folder / name, check=check)
@@ -39,6 +51,13 @@ def attach(workspace: Workspace, path: Path, view: str) -> None:
         f"create or replace view {sql.identifier(view)} as"
         f" select {COLUMNS} from {sql.parquet(path)}"
     )
+
+
+def check_tree(workspace: Workspace, relation: str, *, key: str, tree: str, algorithm: str) -> None:
+    """Raise `Corrupt` naming the manifest `key` unless its entries in `relation` have the tree
+    digest `tree`."""
+    if tree_digest(workspace, relation, algorithm=algorithm).hex() != tree:
+        raise _damaged(key, f"it lists other files than its hash {tree[:12]} names")
 
 
 def check_manifest(workspace: Workspace, path: Path, key: str) -> None:

@@ -174,21 +174,28 @@ def check_segment(workspace: Workspace, path: Path, relation: str, key: str) -> 
     ddl = CHUNKS_DDL if relation == "chunks" else RECIPES_DDL
     expected = [tuple(column.split()) for column in ddl.replace('"', "").split(",")]
     rule = _CHUNK_RULE if relation == "chunks" else _RECIPE_RULE
+    once = (
+        "distinct (digest, reference is null)"
+        if relation == "chunks"
+        else "distinct (object, ordinal)"
+    )
     source = sql.parquet(path)
     try:
         described = workspace.all(f"describe select * from {source}")
         fits = [(str(row[0]), str(row[1]).lower()) for row in described] == expected
         # Every column is read, so that a page which cannot be is noticed here, with the name.
-        looked = (
-            f"select count(*) filter (coalesce(not ({rule}), true)), max(hash(s)) from {source} s"
-        )
-        bad = workspace.row(looked)[0] if fits else 0
+        looked = f"""
+            select count(*) filter (coalesce(not ({rule}), true)), count(*) - count({once}),
+                   max(hash(s))
+            from {source} s
+        """
+        bad, twice, _ = workspace.row(looked) if fits else (0, 0, None)
     except (sql.Error, Corrupt) as error:
         raise _damaged(key, "it cannot be read") from error
     if not fits:
         raise _damaged(key, "it does not have the columns of a segment")
-    if bad:
-        raise _damaged(key, f"it holds {bad} impossible rows")
+    if bad or twice:
+        raise _damaged(key, f"it holds {bad or twice} impossible rows")
 
 
 def _damaged(key: str, why: str) -> Corrupt:
@@ -196,13 +203,13 @@ def _damaged(key: str, why: str) -> Corrupt:
 
 
 _CHUNK_RULE = r"""
-    size between 0 and 9007199254740992
+    size between 1 and 9007199254740992
     and "offset" between 0 and 9007199254740992
     and octet_length(digest) in (16, 32)
     and (reference is null or octet_length(reference) = octet_length(digest))
     and case codec
         when 'raw' then stored_size = size
-        when 'zstd' then stored_size between 0 and 1048576
+        when 'zstd' then stored_size between 1 and 1048576
         else false
     end
     and octet_length(checksums) = 8 * ((stored_size + 1048575) // 1048576)

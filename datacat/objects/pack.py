@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
+
+import xxhash
 
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, checksum
@@ -32,6 +34,9 @@ WRITE_BYTES = 4 * 1024 * 1024
 
 BUFFERS_MAX = 1024
 """So many buffers one system call takes on Linux and macOS (IOV_MAX)."""
+
+ENTRIES_READ = 32_768
+"""Entries of a footer that are read with one request."""
 
 FRAME_BYTES_MAX = BLOCK_BYTES
 """A frame has one checksum, so it never exceeds one checksum block; nor do its plain bytes."""
@@ -158,9 +163,17 @@ def _write_all(fd: int, buffers: list[bytes | memoryview]) -> None:
 
 
 def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntry]:
-    """The entries of the pack `key` of `size_bytes`, verified.
+    """The entries of the pack `key` of `size_bytes`, verified. Raises as `footer_entries`."""
+    return [
+        entry for batch in footer_entries(backend, key, size_bytes=size_bytes) for entry in batch
+    ]
 
-    Raises `Corrupt` naming the pack when its footer is cut, flipped or states nonsense, and
+
+def footer_entries(backend: Backend, key: str, *, size_bytes: int) -> Iterator[list[PackEntry]]:
+    """As `read_footer`, in lists that take little memory, however long the footer is.
+
+    They may be believed when the last one has come: only then their checksum was compared. Raises
+    `Corrupt` naming the pack when its footer is cut, flipped or states nonsense, and
     `StorageMissing` when it is not there.
     """
     if size_bytes < FIXED_BYTES:
@@ -179,16 +192,28 @@ def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntr
     # The stated numbers are believed only when they add up to the size of the file.
     if start + count * entry_struct.size + _TRAILER_BYTES != size_bytes:
         raise _damaged(key, "its footer does not fit its size")
-    entries = backend.read_range(key, start, count * entry_struct.size)
-    stated = tail[_TRAILER.size : _TRAILER.size + CHECKSUM_BYTES]
-    if checksum(header + entries + tail[: _TRAILER.size]) != stated:
-        raise _damaged(key, "its footer fails its checksum")
-    return _parsed(key, entry_struct.iter_unpack(entries), start)
-
-
-def _parsed(key: str, rows: Iterable[tuple[Any, ...]], start: int) -> list[PackEntry]:
-    parsed: list[PackEntry] = []
+    hasher = xxhash.xxh3_64(header)
     end = _HEADER.size
+    for first in range(0, count, ENTRIES_READ):
+        length = min(ENTRIES_READ, count - first) * entry_struct.size
+        entries = backend.read_range(key, start + first * entry_struct.size, length)
+        if len(entries) != length:
+            raise _damaged(key, "it is cut off")
+        hasher.update(entries)
+        batch = _parsed(key, entry_struct.iter_unpack(entries), end)
+        end = batch[-1].offset + batch[-1].stored_size
+        yield batch
+    if end != start:
+        raise _damaged(key, "its frames do not lie back to back")
+    hasher.update(tail[: _TRAILER.size])
+    stated = tail[_TRAILER.size : _TRAILER.size + CHECKSUM_BYTES]
+    if hasher.intdigest().to_bytes(CHECKSUM_BYTES, "little") != stated:
+        raise _damaged(key, "its footer fails its checksum")
+
+
+def _parsed(key: str, rows: Iterable[tuple[Any, ...]], end: int) -> list[PackEntry]:
+    """Entries of frames of which the first begins at `end`."""
+    parsed: list[PackEntry] = []
     for row in rows:
         digest, offset, stored_size, size, codec, has_reference, _, check, reference = row
         if offset != end:
@@ -211,8 +236,6 @@ def _parsed(key: str, rows: Iterable[tuple[Any, ...]], start: int) -> list[PackE
                 reference if has_reference else None,
             )
         )
-    if end != start:
-        raise _damaged(key, "its frames do not lie back to back")
     return parsed
 
 

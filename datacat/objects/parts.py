@@ -8,7 +8,13 @@ differently and do not mix.
 
 from __future__ import annotations
 
+from typing import Final
+
 from datacat.sql import Workspace, identifier
+
+CHUNK_BYTES_MIN: Final = 64
+"""No store cuts smaller chunks (but for the last of a content): a recipe of more rows than its size
+divided by this, and one, is forged."""
 
 
 def choose_parts(

@@ -8,18 +8,16 @@ handed over by path, so that the sink can clone or link them.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from pathlib import Path
 
 from datacat import layout
-from datacat.backend import Backend
+from datacat.backend import Backend, Stat
 from datacat.digest import digest_function, new_hasher
 from datacat.errors import Corrupt
-from datacat.objects.parts import choose_parts
+from datacat.objects.parts import CHUNK_BYTES_MIN, choose_parts
 from datacat.progress import StopSignal
 from datacat.sql import Row, Workspace
 from datacat.transfer.executor import run_bounded, threads
@@ -28,6 +26,7 @@ from datacat.transfer.pieces import (
     PieceReader,
     Read,
     make_pieces,
+    memory_bytes,
     piece_columns,
     piece_of,
     split,
@@ -38,6 +37,11 @@ GROUP_BYTES = 8 * 1024 * 1024
 """Plain bytes of the files that one task holds in memory; a larger file is read in steps."""
 
 GROUP_PIECES = 2048
+"""Pieces of one task, and of one step of a large file: many small ones take memory as well."""
+
+BESIDES = 3
+"""A file whose frames and their references take so many times `GROUP_BYTES` is read in steps."""
+
 STEP_BYTES = 4 * 1024 * 1024
 LOOKAHEAD = 3
 """Steps of a large file that are read and decoded before they are asked for."""
@@ -98,9 +102,19 @@ class Fetch:
         Returns the files whose content no live container holds, or whose parts do not add up.
         """
         self._workspace.execute(
-            "create view to_fetch as select distinct digest from wanted where size > 0"
+            "create view to_fetch as"
+            " select digest, max(size) as size from wanted where size > 0 group by digest"
         )
         choose_parts(self._workspace, "to_fetch", into="parts")
+        # A forged recipe can repeat a chunk without end; it is not looked up to the last row.
+        self._workspace.execute(
+            f"""
+            delete from parts where object in (
+                select p.object from parts p join to_fetch f on f.digest = p.object
+                group by p.object having count(*) > max(f.size) // {CHUNK_BYTES_MIN} + 1
+            )
+            """
+        )
         make_pieces(self._workspace, "parts", into="pieces")
         # What cannot be put together is not begun.
         self._workspace.execute(
@@ -112,6 +126,19 @@ class Fetch:
                 from pieces group by object
             ) p on p.object = w.digest
             where w.size > 0 and (p.object is null or p.absent or p.total <> w.size)
+            """
+        )
+        # Also small content may be made of a great many pieces, or against large ones.
+        self._workspace.execute(
+            f"""
+            create table large as
+            select object as digest from pieces where parts > 1
+            group by object
+            having sum(size) > {GROUP_BYTES} or count(*) > {GROUP_PIECES}
+                or sum(
+                    greatest(size, stored_size)
+                    + coalesce(greatest(r_size, r_stored_size), 0)
+                ) > {BESIDES * GROUP_BYTES}
             """
         )
         rows = self._workspace.rows(f"select {_WANTED} from lost w order by w.path")
@@ -148,8 +175,7 @@ class Fetch:
         large = self._workspace.rows(
             f"""
             select {_WANTED} from wanted w
-            where w.size > {GROUP_BYTES} and w.digest not in (select digest from lost)
-              and w.digest in (select object from pieces where parts > 1)
+            where w.digest not in (select digest from lost) and w.digest in (from large)
             order by w.size desc, w.path
             """
         )
@@ -157,7 +183,7 @@ class Fetch:
         # The rows of one file follow each other. verify asks for content, not for paths: a path
         # may come with several.
         yield from self._groups(
-            f"p.parts > 1 and w.size <= {GROUP_BYTES}", "w.path, w.digest, p.ordinal"
+            "p.parts > 1 and w.digest not in (from large)", "w.path, w.digest, p.ordinal"
         )
         # Files of one piece in the order in which they lie in the packs.
         yield from self._groups(
@@ -185,8 +211,8 @@ class Fetch:
                     yield group
                     group, size, count = _Group([]), 0, 0
                 group.files.append((wanted, []))
-                size += wanted.size
             group.files[-1][1].append(piece)
+            size += memory_bytes(piece)
             count += 1
         if group.files:
             yield group
@@ -234,7 +260,7 @@ class Fetch:
         if source is None:
             self._fetch_large(wanted)
         else:
-            _check_size(source, piece)
+            _check_size(self._backend.stat(piece.container), piece)
             self._sink.place(wanted, source, piece.checksums)
 
     def _fetch_large(self, wanted: Wanted) -> None:
@@ -285,15 +311,15 @@ _WANTED_COLUMNS = 9
 
 
 def _steps(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Pieces in order, about `STEP_BYTES` of content at a time."""
+    """Pieces in order, so many at a time as take about `STEP_BYTES` of memory."""
     step: list[Piece] = []
     size = 0
     for piece in pieces:
-        if step and size + piece.size > STEP_BYTES:
+        if step and (size + memory_bytes(piece) > STEP_BYTES or len(step) >= GROUP_PIECES):
             yield step
             step, size = [], 0
         step.append(piece)
-        size += piece.size
+        size += memory_bytes(piece)
     if step:
         yield step
 
@@ -312,14 +338,12 @@ def _other_content(container: str) -> Corrupt:
     return Corrupt(f"{container} holds other content", kind="container_damaged")
 
 
-def _check_size(source: Path, piece: Piece) -> None:
-    try:
-        found = os.stat(source).st_size
-    except FileNotFoundError as error:
-        raise Corrupt(f"{piece.container} is missing", kind="container_missing") from error
-    if found != piece.size:
+def _check_size(found: Stat | None, piece: Piece) -> None:
+    if found is None:
+        raise Corrupt(f"{piece.container} is missing", kind="container_missing")
+    if found.size_bytes != piece.size:
         raise Corrupt(
-            f"{piece.container} has {found} bytes instead of {piece.size}",
+            f"{piece.container} has {found.size_bytes} bytes instead of {piece.size}",
             kind="container_damaged",
         )
 

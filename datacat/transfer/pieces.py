@@ -54,6 +54,13 @@ def piece_of(row: Sequence[Any]) -> Piece:
     return Piece(digest, size, container, offset, stored_size, codec, sums, reference)
 
 
+def memory_bytes(piece: Piece) -> int:
+    """What reading a piece takes: a forged frame may be far longer than what it holds."""
+    source = piece.reference
+    own = max(piece.size, piece.stored_size)
+    return own + (max(source.size, source.stored_size) if source else 0)
+
+
 def split(piece: Piece) -> Iterator[Piece]:
     """The piece in parts small enough to hold: itself, unless it is a large one stored raw."""
     if piece.size <= SPLIT_BYTES or piece.codec != RAW:
@@ -87,7 +94,11 @@ _PIECES = """
            r."offset" as r_offset, r.stored_size as r_stored_size, r.codec as r_codec,
            r.checksums as r_checksums,
            count(*) over (partition by p.object) as parts,
-           (sum(c.size) over (partition by p.object order by p.ordinal) - c.size)::bigint as start
+           -- A forged sum may be beyond what fits.
+           least(
+               sum(c.size) over (partition by p.object order by p.ordinal) - c.size,
+               4611686018427387904
+           )::bigint as start
     from {parts} p
     left join places c on c.digest = p.chunk
     left join sources r on r.digest = c.reference
@@ -161,9 +172,12 @@ class PieceReader:
             except Corrupt as error:
                 frames.update(dict.fromkeys(places, error))
                 continue
+            # What lies between them is not held until the last of them is decoded.
+            sparse = sum(spans[place] for place in places) * 2 < len(data)
             for place in places:
                 begin = place[1] - start
-                frames[place] = data[begin : begin + spans[place]]
+                frame = data[begin : begin + spans[place]]
+                frames[place] = memoryview(bytes(frame)) if sparse else frame
         return frames
 
     def _read(self, container: str, offset: int, length: int) -> bytes:

@@ -12,6 +12,7 @@ from datacat.progress import StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.sink import Sink, Wanted
 from datacat.transfer.turns import Turns
+from datacat.working_copy.copying import Named
 from datacat.working_copy.materialize import Destination, FileStat
 
 _LINKS = (LinkMode.HARDLINK, LinkMode.SYMLINK)
@@ -27,9 +28,16 @@ class Arrivals(Sink):
     """
 
     def __init__(
-        self, destination: Destination, *, link: LinkMode, verify: bool, stop: StopSignal
+        self,
+        destination: Destination,
+        *,
+        algorithm: str,
+        link: LinkMode,
+        verify: bool,
+        stop: StopSignal,
     ) -> None:
         self._destination = destination
+        self._algorithm = algorithm
         self._link = link
         self._verify = verify
         self._stop = stop
@@ -65,6 +73,7 @@ class Arrivals(Sink):
             source,
             size=wanted.size,
             checksums=sums,
+            named=Named(self._algorithm, wanted.digest),
             mode=self._link,
             executable=wanted.executable,
             mtime_ns=wanted.mtime_ns,

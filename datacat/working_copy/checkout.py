@@ -30,7 +30,7 @@ from datacat.working_copy import marker, safe_path
 from datacat.working_copy.arrival import Arrivals
 from datacat.working_copy.compare import compare_folder
 from datacat.working_copy.destination import choose_place, find_local_edits
-from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.lookup import attach_index, attach_manifest, check_tree
 from datacat.working_copy.mark import attach_listing, mark
 from datacat.working_copy.materialize import Destination, FileStat
 from datacat.working_copy.room import refuse_full
@@ -104,6 +104,7 @@ class _Pull:
         """Make `selected`: the entries of the version that shall be in the folder."""
         workspace, place = self._workspace, self._place
         attach_manifest(self._store, workspace, self._query, self._version, "version_files")
+        check_tree(self._store, workspace, self._query, self._version, "version_files")
         if not place.patterns:
             workspace.execute(f"create table selected as select {COLUMNS} from version_files")
         else:
@@ -329,6 +330,7 @@ class _Pull:
     def _arrivals(self, destination: Destination) -> Arrivals:
         return Arrivals(
             destination,
+            algorithm=self._store.algorithm,
             link=self._request.link,
             verify=self._request.verify,
             stop=self._watch.stop,

@@ -1,14 +1,16 @@
-"""Copy a container's bytes into a new file, compared with their checksums before anyone sees it.
+"""Copy a container's bytes into a new file, compared with what they must be before anyone sees it.
 
 What is compared is what was written, by a second thread that follows the copy while its pages are
-in memory: the check costs next to nothing on top of the copy.
+in memory: the check costs next to nothing on top of the copy. The checksums say where a bad disk
+did its damage; the digest also finds what somebody forged together with its checksums.
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
-from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES
+from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, new_hasher
 from datacat.digest import checksums as checksums_of
 from datacat.errors import Corrupt
 from datacat.progress import StopSignal
@@ -24,8 +26,21 @@ FOLLOWED_BYTES_MIN = LOOK_BYTES
 """Up to one look, a second thread costs more than it saves."""
 
 
+class Named(NamedTuple):
+    """The digest that content must have, and of which algorithm it is."""
+
+    algorithm: str
+    digest: bytes
+
+
 def copy_checked(
-    source: int, target: int, *, size: int, checksums: bytes, stop: StopSignal | None = None
+    source: int,
+    target: int,
+    *,
+    size: int,
+    checksums: bytes,
+    named: Named | None = None,
+    stop: StopSignal | None = None,
 ) -> None:
     """Copy all `size` bytes of `source` to the empty `target` and compare what was written.
 
@@ -33,7 +48,7 @@ def copy_checked(
     are others, fewer or more; `target` is then worthless.
     """
     check_size(source, size=size, checksums=checksums)
-    compare = _Comparison(checksums)
+    compare = _Comparison(checksums, named)
     if size < FOLLOWED_BYTES_MIN:
         data = memoryview(bytearray(size))
         read_full(source, data, 0)
@@ -53,19 +68,28 @@ def copy_checked(
     check_size(source, size=size, checksums=checksums)
 
 
-def check(descriptor: int, *, size: int, checksums: bytes, stop: StopSignal | None = None) -> None:
-    """Compare all bytes of a file with their checksums. Raises `Corrupt` (`damaged_content`)."""
+def check(
+    descriptor: int,
+    *,
+    size: int,
+    checksums: bytes,
+    named: Named | None = None,
+    stop: StopSignal | None = None,
+) -> None:
+    """Compare all bytes of a file as `copy_checked` does. Raises `Corrupt` (`damaged_content`)."""
     check_size(descriptor, size=size, checksums=checksums)
-    compare = _Comparison(checksums)
+    compare = _Comparison(checksums, named)
     look_through(descriptor, look=compare.look, stop=stop or StopSignal(), limit=size)
     compare.finish(size)
 
 
 class _Comparison:
-    """Compares the views of a file, in order, with its checksums."""
+    """Compares the views of a file, in order, with its checksums and its digest."""
 
-    def __init__(self, checksums: bytes) -> None:
+    def __init__(self, checksums: bytes, named: Named | None) -> None:
         self._checksums = checksums
+        self._named = named
+        self._hasher = new_hasher(named.algorithm) if named else None
         self._position = 0
 
     def look(self, view: memoryview) -> None:
@@ -73,11 +97,15 @@ class _Comparison:
         found = checksums_of(view)
         if found != self._checksums[start : start + len(found)]:
             raise _damaged(f"wrong bytes near {self._position:,}")
+        if self._hasher is not None:
+            self._hasher.update(view)
         self._position += len(view)
 
     def finish(self, size: int) -> None:
         if self._position != size:
             raise _damaged(f"{self._position:,} bytes instead of {size:,}")
+        if self._named and self._hasher and self._hasher.digest() != self._named.digest:
+            raise _damaged("it is other content")
 
 
 def check_size(descriptor: int, *, size: int, checksums: bytes) -> None:

@@ -137,6 +137,7 @@ class Destination:
         *,
         size: int,
         checksums: bytes,
+        named: copying.Named | None = None,
         mode: LinkMode = LinkMode.AUTO,
         executable: bool = False,
         mtime_ns: int | None = None,
@@ -147,8 +148,9 @@ class Destination:
         """Put a whole container at `path`: as a reflink, copy, hard link or symlink.
 
         `AUTO` is a reflink where the file system can, else a copy. Copies are always compared
-        with `checksums`, links and reflinks only with `verify_links`: no byte of them moves. An
-        executable file is never linked, because containers are not executable: it is copied.
+        with `checksums` and with the digest in `named`, links and reflinks only with
+        `verify_links`: no byte of them moves. An executable file is never linked, because
+        containers are not executable: it is copied.
 
         Raises `Corrupt` (`damaged_content`), `StorageMissing` when there is no container, and
         `Failed` (`link_not_supported`) when `mode` asks for a link that cannot be made.
@@ -158,7 +160,7 @@ class Destination:
             if linked:
                 copying.check_size(container, size=size, checksums=checksums)
                 if verify_links:
-                    copying.check(container, size=size, checksums=checksums, stop=stop)
+                    copying.check(container, size=size, checksums=checksums, named=named, stop=stop)
                 return self._link(path, source, mode=mode, replaces=replaces)
             with self._new(path, replaces) as new:
                 target = new.create(executable=executable)
@@ -168,10 +170,17 @@ class Destination:
                         raise self._no_link("reflink")
                     if not cloned:
                         copying.copy_checked(
-                            container, target, size=size, checksums=checksums, stop=stop
+                            container,
+                            target,
+                            size=size,
+                            checksums=checksums,
+                            named=named,
+                            stop=stop,
                         )
                     elif verify_links:
-                        copying.check(target, size=size, checksums=checksums, stop=stop)
+                        copying.check(
+                            target, size=size, checksums=checksums, named=named, stop=stop
+                        )
                     else:
                         copying.check_size(target, size=size, checksums=checksums)
                     new.set_time(target, mtime_ns)

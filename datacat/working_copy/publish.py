@@ -232,6 +232,15 @@ def _keep_needed(workspace: Workspace) -> None:
     )
     run("delete from new_recipes where object not in (select object from parts)")
     run(f"insert into new_recipes select {RECIPE_COLUMNS} from found_recipes")
+    # A reader refuses a segment that says anything twice: whoever noted it, it is published once.
+    for table, once in (
+        ("new_chunks", "digest, reference is null"),
+        ("new_recipes", "object, ordinal"),
+    ):
+        run(
+            f"delete from {table} where rowid not in"
+            f" (select min(rowid) from {table} group by {once})"
+        )
 
 
 def _segment(

@@ -16,6 +16,7 @@ from datacat.catalog.fold import Fold
 from datacat.digest import digest_of, label
 from datacat.errors import Corrupt, Refused
 from datacat.manifest import parquet
+from datacat.manifest.entry import tree_digest
 from datacat.opened import Client
 from datacat.sql import Workspace
 from datacat.store import Store
@@ -173,19 +174,28 @@ def test_a_fetched_manifest_is_what_the_record_names(tmp_path: Path, workspace: 
     backend = MemoryBackend()
     data = written(workspace, GOOD).read_bytes()
     stored = StoredFile(KEY, len(data), label("blake3", digest_of("blake3", data)))
+    workspace.execute(f"create view good as {GOOD}")
+    tree = tree_digest(workspace, "good", algorithm="blake3").hex()
+
+    def fetch(tree: str = tree) -> Path:
+        return parquet.fetch(backend, workspace, stored, tmp_path, tree=tree, algorithm="blake3")
+
     with pytest.raises(Corrupt, match=KEY):
-        parquet.fetch(backend, workspace, stored, tmp_path)
+        fetch()
     backend.write(KEY, data)
-    path = parquet.fetch(backend, workspace, stored, tmp_path)
+    with pytest.raises(Corrupt, match=f"{KEY}.*other files than its hash 000000000000"):
+        fetch("0" * 64)
+    assert list(tmp_path.iterdir()) == []
+    path = fetch()
     assert path.read_bytes() == data
     for damage in (b"", data[:-1], data[:50] + bytes([data[50] ^ 1]) + data[51:]):
         path.write_bytes(damage)
-        assert parquet.fetch(backend, workspace, stored, tmp_path).read_bytes() == data
+        assert fetch().read_bytes() == data
     path.unlink()
     backend.delete(KEY)
     backend.write(KEY, data[:-1] + b"x")
     with pytest.raises(Corrupt, match=KEY):
-        parquet.fetch(backend, workspace, stored, tmp_path)
+        fetch()
     assert list(tmp_path.iterdir()) == [], "nothing that was not checked is left"
 
 
@@ -197,9 +207,11 @@ def hostile(tmp_path: Path, query: str, *, size: int = 0) -> Store:
     client = Client(user="mallory", host="hub", cache_dir=tmp_path / "cache")
     store = Store.create(str(tmp_path / "store"), client=client, name="s", shared=False)
     opened = store._opened
-    session, tree = "5" * 32, digest_of("blake3", query.encode())
+    session = "5" * 32
     with Workspace() as workspace:
         data = written(workspace, query).read_bytes()
+        workspace.execute(f"create view hostile as {query}")
+        tree = tree_digest(workspace, "hostile", algorithm="blake3")
     key = layout.manifest(tree.hex(), session)
     opened.backend.write(key, data)
 

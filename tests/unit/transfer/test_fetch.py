@@ -169,7 +169,7 @@ def test_any_recipes_against_a_model(
     """Any chunks in any containers, any of which may be gone or condemned: an object arrives just
     when each of its chunks is in a container that is left, and is what its recipe says."""
     shelf = Shelf(MemoryBackend())
-    chunks = data.draw(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=10))
+    chunks = data.draw(st.lists(st.binary(min_size=64, max_size=99), min_size=1, max_size=10))
     where: dict[str, set[bytes]] = {}
     segments = []
     for seq in range(2, 2 + data.draw(st.integers(1, 4))):
