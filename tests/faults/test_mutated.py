@@ -1,6 +1,6 @@
 """Stores that were hurt or forged in every way: no traceback, no wrong byte, no hang.
 
-`DATACAT_DAMAGE=80` tries 10,000 of them.
+`DATACAT_DAMAGE=125` tries 10,000 of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.faults.damaged import TIMES
 from tests.faults.mutations import MUTATIONS
 
 SHARDS = 8
-STORES = 16 * TIMES
+STORES = 10 * TIMES
 """Mutated stores of each shard."""
 
 ROOT = Path(__file__).parents[2]
