@@ -8,16 +8,15 @@ format: whether a record is void must not depend on the client that reads it.
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 import xxhash
 from msgspec import Meta
 
 from datacat import layout, refs
+from datacat.catalog.strict_json import has_bad_text, parse
 from datacat.errors import Corrupt, FormatTooNew, InvalidInput
 
 FEATURES: frozenset[str] = frozenset()
@@ -25,9 +24,6 @@ FEATURES: frozenset[str] = frozenset()
 
 RECORD_BYTES_MAX = 1 << 20
 """A longer record is void: everything a record carries is bounded well below."""
-
-DEPTH_MAX = 32
-"""JSON nested deeper is void. A fixed number: an interpreter's own limit differs by machine."""
 
 INTEGER_MAX = 2**63 - 1
 _PREFIX = b'{"check":"'
@@ -316,21 +312,14 @@ def _canonical(body: bytes) -> AnyRecord | None:
 
 
 def _parsed(data: bytes, key: str) -> AnyRecord | Void:
-    if _depth(data) > DEPTH_MAX:
-        return Void(f"nested deeper than {DEPTH_MAX}")
     try:
-        fields = json.loads(
-            data.decode("utf-8", "strict"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
+        fields = parse(data)
     except ValueError as error:
-        return Void(f"not strict JSON: {str(error)[:200]}")
+        return Void(str(error)[:220])
     if not isinstance(fields, dict):
         return Void("not an object")
     _refuse_too_new(fields, key)
-    if _has_bad_text(fields):
+    if has_bad_text(fields):
         return Void("a text holds NUL or half a character")
     try:
         record: AnyRecord = msgspec.convert(fields, AnyRecord)
@@ -354,49 +343,3 @@ def _refuse_too_new(fields: dict[str, Any], key: str) -> None:
                 f"{key} needs a newer datacat: it uses {', '.join(unknown[:5])}",
                 commands=["pip install --upgrade datacat"],
             )
-
-
-_BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
-
-
-def _depth(data: bytes) -> int:
-    """How deep the brackets of `data` nest, without recursion."""
-    if data.count(b"[") + data.count(b"{") <= DEPTH_MAX:
-        return 0
-    depth = deepest = 0
-    for match in _TOKEN.finditer(data):
-        token = match.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in (b"]", b"}"):
-            depth -= 1
-    return deepest
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is there twice")
-    return fields
-
-
-def _has_bad_text(value: object) -> bool:
-    """Whether a NUL or half a surrogate pair is in any text: databases refuse them."""
-    if isinstance(value, str):
-        return _BAD_TEXT.search(value) is not None
-    if isinstance(value, dict):
-        return any(_has_bad_text(part) for part in (*value, *value.values()))
-    return isinstance(value, list) and any(_has_bad_text(part) for part in value)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:40]} is out of range")
-    return value

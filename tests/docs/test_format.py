@@ -13,7 +13,7 @@ import pytest
 import xxhash
 
 from datacat import layout
-from datacat.catalog import record
+from datacat.catalog import record, strict_json
 from datacat.digest import BLOCK_BYTES, digest_of
 from datacat.manifest.entry import DDL, tree_digest
 from datacat.model import Parameters
@@ -134,5 +134,5 @@ def test_numbers_that_the_page_states() -> None:
     text = prose(PAGE)
     for number in [BLOCK_BYTES, record.RECORD_BYTES_MAX, *layout.BUNDLE_SIZES[1:]]:
         assert f"{number:,}" in text
-    assert f"than {record.DEPTH_MAX} levels" in text
+    assert f"than {strict_json.DEPTH_MAX} levels" in text
     assert f"seq div {layout.RECORDS_PER_BUCKET}" in text

@@ -1,0 +1,47 @@
+"""The facts that travel between layers, as frozen dataclasses. Sizes are bytes, times are UTC."""
+
+from datacat.model.dataset import (
+    Changes,
+    Code,
+    Contents,
+    Dataset,
+    FileInfo,
+    Kind,
+    Listing,
+    LogEntry,
+    Scalar,
+    Shown,
+    Version,
+)
+from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
+from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
+from datacat.model.place import InitResult, Layout, LinkMode, Parameters, StoreInfo
+
+__all__ = [
+    "AddResult",
+    "Change",
+    "ChangeKind",
+    "Changes",
+    "Code",
+    "Contents",
+    "Damage",
+    "Dataset",
+    "DatasetDiskUse",
+    "Diff",
+    "DiskUse",
+    "FileInfo",
+    "InitResult",
+    "Kind",
+    "Layout",
+    "LinkMode",
+    "Listing",
+    "LogEntry",
+    "Parameters",
+    "PullResult",
+    "Scalar",
+    "Shown",
+    "StatusEntry",
+    "StoreInfo",
+    "VerifyResult",
+    "Version",
+]

@@ -1,0 +1,147 @@
+"""What a store holds: datasets, their versions, and the files of those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+Scalar = str | int | float | bool | None
+
+
+class Kind(StrEnum):
+    """What a path in a version is. `DIR` stands for an empty folder only."""
+
+    FILE = "file"
+    SYMLINK = "symlink"
+    DIR = "dir"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The Git state of the folder from which an output was saved."""
+
+    repo: str
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many files differ from the base version."""
+
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable state of a dataset.
+
+    `hash` is the tree digest in hex: the same content has the same hash under any name.
+    `new_bytes` is content that the store did not hold before, `stored_bytes` what that took.
+    """
+
+    name: str
+    number: int
+    hash: str
+    message: str
+    author: str
+    created_at: datetime
+    files: int
+    bytes: int
+    new_bytes: int
+    stored_bytes: int
+    base: str | None
+    changes: Changes
+    aliases: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    code: Code | None = None
+    trashed_at: datetime | None = None
+    trashed_by: str | None = None
+
+    @property
+    def ref(self) -> str:
+        return f"{self.name}@v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A name with its owner, description and tags; sizes are those of the newest version."""
+
+    name: str
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    latest: str | None
+    versions: int
+    aliases: Mapping[str, str]
+    files: int
+    bytes: int
+    created_at: datetime
+    updated_at: datetime
+    last_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file of a version. `hash` is its content digest in hex; empty for folders."""
+
+    path: str
+    bytes: int
+    hash: str
+    kind: Kind = Kind.FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a version that have one suffix. `name` is the file's, when there is only one."""
+
+    suffix: str
+    files: int
+    bytes: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The answer of `ls`. `datasets_total` counts all, also those that did not match."""
+
+    datasets: tuple[Dataset, ...]
+    datasets_total: int
+    versions_total: int
+    stored_bytes: int
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything `show` tells about a dataset or one version of it.
+
+    `version` is the one asked for, else the newest; `contents` are its kinds of files, those that
+    take most space first.
+    """
+
+    dataset: Dataset
+    version: Version
+    one_version: bool
+    version_list: tuple[Version, ...]
+    contents: tuple[Contents, ...]
+    used_by: tuple[str, ...]
+    readme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the team feed."""
+
+    at: datetime
+    user: str
+    host: str
+    action: str
+    ref: str
+    detail: str | None = None

@@ -1,0 +1,74 @@
+"""What the store takes on disk, and what is wrong with what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged or missing thing, in the user's words: which file of which version."""
+
+    ref: str | None
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What `verify` read and what was wrong with it."""
+
+    target: str
+    checked: int
+    bytes: int
+    seconds: float
+    damaged: tuple[Damage, ...]
+    missing: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.damaged and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDiskUse:
+    """What one dataset takes: `only_here_bytes` is what deleting it would free.
+
+    Content that several datasets have counts in `on_disk_bytes` of each of them.
+    """
+
+    name: str
+    versions: int
+    logical_bytes: int
+    on_disk_bytes: int
+    only_here_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """What a store takes. `on_disk_bytes`, `trash_bytes` and `unused_bytes` are all of it.
+
+    `logical_bytes` is the size of all versions as files. `on_disk_bytes` is the content that they
+    are read from and the catalog, `catalog_bytes`. What was saved is made up of content that files
+    share (`same_files_bytes`), parts that different files share (`same_parts_bytes`) and
+    compression, less the catalog; each may be negative where it costs more than it saves.
+    `unused_bytes` belongs to no version: adds that run or did not finish, and what gc can free.
+    `free_bytes` is left on the storage, None where that is not known.
+    """
+
+    versions: int
+    logical_bytes: int
+    on_disk_bytes: int
+    catalog_bytes: int
+    same_files_bytes: int
+    same_parts_bytes: int
+    compression_bytes: int
+    trash_versions: int
+    trash_bytes: int
+    unused_bytes: int
+    free_bytes: int | None
+    datasets: tuple[DatasetDiskUse, ...]
+
+    @property
+    def saved_bytes(self) -> int:
+        return self.logical_bytes - self.on_disk_bytes

@@ -1,0 +1,69 @@
+"""What every verb starts from: the opened store, and what was given when it was opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from datacat.catalog.query import CatalogQuery
+from datacat.model import LinkMode, StoreInfo
+from datacat.opened import OpenedStore, Watch
+from datacat.progress import Listener, StopSignal
+
+PathLike = str | os.PathLike[str]
+
+
+class Handle:
+    """An opened store. The verbs are in the classes that derive from this one."""
+
+    def __init__(
+        self, opened: OpenedStore, *, ignore: Sequence[str] = (), link: LinkMode | None = None
+    ) -> None:
+        self._opened = opened
+        self._ignore = tuple(ignore)
+        self._link = link
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the local catalog."""
+        self._opened.catalog.close()
+
+    @property
+    def info(self) -> StoreInfo:
+        """What the store is: name, id, parameters."""
+        return self._opened.info
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without any credential."""
+        return self._opened.backend.url
+
+    @property
+    def user(self) -> str:
+        """Who we are in this store's records."""
+        return self._opened.client.user
+
+    def people(self) -> list[str]:
+        """Everybody who saved something, by name."""
+        return self._query().people()
+
+    def _query(self) -> CatalogQuery:
+        """Questions about the newest state of the catalog."""
+        return CatalogQuery(self._opened.catalog.sync(), store=self.url)
+
+
+def watching(listener: Listener, stop: StopSignal | None) -> Watch:
+    """How the caller of a long verb watches it."""
+    return Watch(listener, stop or StopSignal())

@@ -1,0 +1,122 @@
+"""The verbs that move data: `add` and `pull`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datacat import refs
+from datacat.model import AddResult, Code, Layout, LinkMode, PullResult, Scalar
+from datacat.progress import Listener, StopSignal, ignore
+from datacat.store.handle import Handle, PathLike, watching
+from datacat.working_copy.checkout import PullRequest, pull
+from datacat.working_copy.naming import Word
+from datacat.working_copy.request import SaveRequest
+from datacat.working_copy.save import save
+
+
+class Saving(Handle):
+    """Saving folders as versions, and getting them back."""
+
+    def add(
+        self,
+        path: PathLike,
+        *,
+        name: str | None = None,
+        message: str = "",
+        tags: Sequence[str] = (),
+        description: str | None = None,
+        alias: str | None = None,
+        sources: Sequence[Word] = (),
+        params: Mapping[str, Scalar] | None = None,
+        metrics: Mapping[str, Scalar] | None = None,
+        code: Code | None = None,
+        new: bool = False,
+        new_version: bool = False,
+        only_here: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        layout: Layout | None = None,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> AddResult:
+        """Save a folder or file as the next version of a dataset.
+
+        The name is, in this order: `name`, that of the working copy, that of the folder. Content
+        that the team has already is not saved again (`created` is False) unless `new` (under a
+        name of its own) or `new_version` says so. `sources` are references or pulled folders;
+        `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
+        saved a newer version, `dry_run` only looks. `layout` says how the files are kept that are
+        not small, if not as the store does it.
+
+        Raises `Failed` (unreadable or changing files), `InvalidInput` (names), `NotFound`
+        (sources), `Conflict` (someone saved meanwhile), `StorageError`, `OutcomeUnknown`.
+
+        >>> result = store.add("cmr")
+        >>> result.created, result.version.ref
+        (False, 'cmr@v1')
+        >>> _ = Path("cmr/labels.csv").write_text("id,v\\n1,3\\n")
+        >>> result = store.add("cmr", message="fix a label", metrics={"dice": 0.91})
+        >>> result.created, result.version.ref, result.version.changes
+        (True, 'cmr@v2', Changes(added=0, modified=1, removed=0))
+        """
+        request = SaveRequest(
+            path=Path(path),
+            name=name,
+            message=message,
+            tags=tuple(refs.check_name(tag.lower()) for tag in tags),
+            description=description,
+            alias=refs.check_alias(alias) if alias else None,
+            sources=tuple(sources),
+            params=dict(params or {}),
+            metrics=dict(metrics or {}),
+            code=code,
+            new=new,
+            new_version=new_version,
+            only_here=only_here,
+            force=force,
+            dry_run=dry_run,
+            layout=layout,
+            ignore=self._ignore,
+        )
+        return save(self._opened, request, watching(listener, stop))
+
+    def pull(
+        self,
+        ref: str,
+        *,
+        patterns: Sequence[str] = (),
+        dest: PathLike | None = None,
+        link: LinkMode | None = None,
+        verify: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> PullResult:
+        """Bring a version to a folder, by default one named like the dataset.
+
+        `patterns` (gitignore style) take a part of it. `link` is by default what the store was
+        opened with, else the store's own setting. Local edits are never overwritten without
+        `force`, which keeps them in `.datacat/backup`.
+
+        Raises `NotFound`, `Refused`, `Corrupt` (damaged files are named, the others arrive),
+        `StorageFull`.
+
+        >>> result = store.pull("cmr@v1", patterns=["*.csv"], dest="labels")
+        >>> result.ref, result.files, result.total_files, result.checked
+        ('cmr@v1', 1, 2, True)
+        >>> Path(result.path, "labels.csv").read_text()
+        'id,v\\n1,2\\n'
+        """
+        request = PullRequest(
+            ref=ref,
+            patterns=tuple(patterns),
+            dest=None if dest is None else Path(dest),
+            link=link or self._link or self.info.link,
+            verify=verify,
+            force=force,
+            dry_run=dry_run,
+            ignore=self._ignore,
+        )
+        return pull(self._opened, request, watching(listener, stop))

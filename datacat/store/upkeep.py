@@ -1,0 +1,62 @@
+"""The verbs that keep a store healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from datacat.maintenance.du import disk_use
+from datacat.maintenance.verify import verify
+from datacat.model import DiskUse, VerifyResult
+from datacat.progress import Listener, StopSignal, ignore
+from datacat.store.handle import Handle, watching
+from datacat.working_copy.naming import Word
+
+
+class Upkeep(Handle):
+    """What the store takes, and whether it is whole."""
+
+    def du(
+        self,
+        names: Sequence[str] = (),
+        *,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> DiskUse:
+        """What the store takes on disk and what was saved; `names` are the datasets to list.
+
+        Reads the lists of files of all versions, each of which is downloaded once: some minutes
+        for 100,000 versions. Raises `NotFound` (names), `Corrupt` when one of them is damaged.
+
+        >>> use = store.du()
+        >>> [(d.name, d.versions, d.logical_bytes) for d in use.datasets], use.trash_bytes
+        ([('cmr', 1, 13)], 0)
+        """
+        return disk_use(self._opened, self._query(), names=names, watch=watching(listener, stop))
+
+    def verify(
+        self,
+        targets: Sequence[Word] = (),
+        *,
+        sample: float | None = None,
+        everything: bool = False,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> list[VerifyResult]:
+        """Read back versions or working copies and compare them with what was saved.
+
+        Without a target: the working copy we are in, else everything. `sample` is a percentage of
+        the content to read. A bare word is a version if there is such a dataset; with a `/`, or
+        as a `Path`, it is a folder. Raises `Corrupt` when the log or the index is damaged.
+
+        >>> [(result.target, result.ok, result.checked) for result in store.verify(["cmr@v1"])]
+        [('cmr@v1', True, 2)]
+        """
+        return verify(
+            self._opened,
+            self._query(),
+            targets,
+            sample=sample,
+            everything=everything,
+            ignore=self._ignore,
+            watch=watching(listener, stop),
+        )
