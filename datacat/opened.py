@@ -16,8 +16,11 @@ from datacat import layout
 from datacat.backend import Backend
 from datacat.backend.open import open_backend
 from datacat.catalog import store_file
-from datacat.catalog.database import Catalog
+from datacat.catalog.database import Catalog, Committed
+from datacat.catalog.fold import Fold
 from datacat.catalog.log import Log
+from datacat.catalog.record import Envelope, Record
+from datacat.catalog.snapshot import Snapshot
 from datacat.errors import NoStore, StorageMissing
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
@@ -74,6 +77,32 @@ class OpenedStore:
         """The store's folder, when it lies in the local file system."""
         folder = self.backend.path_of(layout.STORE)
         return None if folder is None else folder.parent
+
+    def commit(
+        self, make: Callable[[Fold, Envelope], Record], *, start: Snapshot | None = None
+    ) -> Committed:
+        """Append one record to the log, by this client and now, as `Catalog.commit` does.
+
+        `make(fold, envelope)` is asked anew for each slot that is tried. `start` is the snapshot
+        that the session began with. Raises what `make` raises, `Conflict`, `OutcomeUnknown`.
+        """
+        start = start or self.catalog.sync()
+        txid, at = self.client.new_id(), self.client.now().replace(microsecond=0)
+
+        def build(fold: Fold, seq: int, prev: str) -> Record:
+            envelope = Envelope(
+                seq=seq,
+                txid=txid,
+                prev=prev,
+                base=start.seq,
+                by=self.client.user,
+                host=self.client.host,
+                client=self.client.program,
+                at=at,
+            )
+            return make(fold, envelope)
+
+        return self.catalog.commit(build, start=start)
 
 
 def open_store(url: str, *, client: Client) -> OpenedStore:

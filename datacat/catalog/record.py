@@ -9,7 +9,7 @@ format: whether a record is void must not depend on the client that reads it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import xxhash
@@ -110,6 +110,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", gc=False
     def __post_init__(self) -> None:
         if self.at.utcoffset():
             raise ValueError("the time is not in UTC")
+
+
+class Envelope(TypedDict):
+    """What every record says of itself, besides what it does: the fields of `Record`."""
+
+    seq: int
+    txid: str
+    prev: str
+    base: int
+    by: str
+    host: str
+    client: str
+    at: datetime
 
 
 class StoreCreate(Record, frozen=True, kw_only=True, tag="store.create", gc=False):

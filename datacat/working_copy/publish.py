@@ -8,7 +8,14 @@ from pathlib import Path
 from datacat import layout
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import ChangeCounts, CodeState, StoredFile, StoredSegment, VersionAdd
+from datacat.catalog.record import (
+    ChangeCounts,
+    CodeState,
+    Envelope,
+    StoredFile,
+    StoredSegment,
+    VersionAdd,
+)
 from datacat.catalog.snapshot import Snapshot
 from datacat.digest import label, new_hasher
 from datacat.errors import Corrupt
@@ -146,18 +153,11 @@ def publish(
     sketch = sketch_of(workspace, "entries")
     target, code = publication.target, request.code
 
-    def make(fold: Fold, seq: int, prev: str) -> VersionAdd:
+    def make(fold: Fold, envelope: Envelope) -> VersionAdd:
         _check_condemned(workspace, fold, segments)
         overtaken_meanwhile(fold, target, force=request.force)
         return VersionAdd(
-            seq=seq,
-            txid=txid,
-            prev=prev,
-            base=snapshot.seq,
-            by=store.client.user,
-            host=store.client.host,
-            client=store.client.program,
-            at=at,
+            **envelope,
             dataset=target.name,
             number=fold.next_number(target.name),
             tree=label(store.algorithm, publication.tree),
@@ -187,8 +187,7 @@ def publish(
             segments=tuple(sorted(drawn_on)) if len(drawn_on) <= SEGMENTS_LISTED_MAX else None,
         )
 
-    txid, at = store.client.new_id(), store.client.now().replace(microsecond=0)
-    committed = store.catalog.commit(make, start=snapshot)
+    committed = store.commit(make, start=snapshot)
     record = committed.entry.record
     if not isinstance(record, VersionAdd):
         raise TypeError("the record that was committed is not the one that was made")

@@ -1,0 +1,1 @@
+"""Looking inside versions without pulling them: first rows, SQL."""
