@@ -88,6 +88,7 @@ def make_client(settings: Settings) -> Client:
         cache_dir=Path(settings.cache_dir),
         jobs=settings.jobs,
         program=f"datacat {__version__}",
+        activity=settings.activity,
     )
 
 

@@ -62,6 +62,10 @@ def pack(session: str, number: int) -> str:
     return f"{PACKS}{session[:2]}/{session}-{number}.pack"
 
 
+def copy(copy_id: str) -> str:
+    return f"{COPIES}{copy_id}.json"
+
+
 def is_whole(key: str) -> bool:
     """True for a container that holds one object's plain bytes."""
     return key.startswith(WHOLE)

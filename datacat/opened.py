@@ -32,7 +32,8 @@ class Client:
     """Who is asking, and with what means.
 
     `cache_dir` holds disposable files of this user; `jobs` is the number of worker threads;
-    `program` names the client in records. Clock and random ids can be replaced in tests.
+    `program` names the client in records; `activity` lets the team know where this user's working
+    copies are. Clock and random ids can be replaced in tests.
     """
 
     user: str
@@ -40,6 +41,7 @@ class Client:
     cache_dir: Path
     jobs: int = 4
     program: str = "datacat"
+    activity: bool = True
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     new_id: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
 

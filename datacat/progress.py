@@ -40,7 +40,14 @@ class Warned:
     message: str
 
 
-Event = Started | Advanced | Finished | Warned
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that only who asks for every detail wants to know."""
+
+    message: str
+
+
+Event = Started | Advanced | Finished | Warned | Noted
 Listener = Callable[[Event], None]
 
 

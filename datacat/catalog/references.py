@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from datacat import refs, text
 from datacat.catalog import answers
@@ -40,6 +40,17 @@ class References:
             [name],
         )
         return str(found[0][0]) if found else None
+
+    def current_names(self, names: Iterable[str]) -> dict[str, str]:
+        """What the datasets that have or had these names are called now; unknown ones are left
+        out."""
+        found = self._all(
+            "select n.name, d.name from fold.dataset_names n"
+            " join fold.datasets d on d.id = n.dataset_id"
+            " where n.name in (select unnest($1::varchar[]))",
+            [list(names)],
+        )
+        return dict(found)
 
     def find_version(self, name: str, number: int) -> Version | None:
         """A version, also one in the trash; None when it never was."""

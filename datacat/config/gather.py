@@ -59,6 +59,7 @@ class Settings:
     link: str | None
     jobs: int
     ignore: tuple[str, ...]
+    activity: bool
     cache_dir: str
     format: str
     colour: str

@@ -103,6 +103,15 @@ _ALL = (
         default=DEFAULT_IGNORE,
     ),
     Key(
+        "activity",
+        Shape.YES_NO,
+        "whether the team sees where your working copies are",
+        environment=("DATACAT_ACTIVITY",),
+        project=True,
+        user=True,
+        default=True,
+    ),
+    Key(
         "cache_dir",
         Shape.PLACE,
         "where disposable files are kept",

@@ -16,6 +16,7 @@ from datacat.model.dataset import (
 from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
 from datacat.model.place import InitResult, Layout, LinkMode, Parameters, StoreInfo
+from datacat.model.team import Copy
 
 __all__ = [
     "AddResult",
@@ -24,6 +25,7 @@ __all__ = [
     "Changes",
     "Code",
     "Contents",
+    "Copy",
     "Damage",
     "Dataset",
     "DatasetDiskUse",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from datacat.model.team import Copy
+
 Scalar = str | int | float | bool | None
 
 
@@ -71,7 +73,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A name with its owner, description and tags; sizes are those of the newest version."""
+    """A name with its owner, description and tags; sizes are those of the newest version.
+
+    `in_use_by` are the people who have a working copy, when that was asked for.
+    """
 
     name: str
     description: str
@@ -85,6 +90,7 @@ class Dataset:
     created_at: datetime
     updated_at: datetime
     last_message: str = ""
+    in_use_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class Shown:
     """Everything `show` tells about a dataset or one version of it.
 
     `version` is the one asked for, else the newest; `contents` are its kinds of files, those that
-    take most space first.
+    take most space first. `in_use` are the working copies of the dataset, those seen last first.
     """
 
     dataset: Dataset
@@ -133,11 +139,12 @@ class Shown:
     contents: tuple[Contents, ...]
     used_by: tuple[str, ...]
     readme: str | None = None
+    in_use: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of the team feed."""
+    """One line of the team feed. `path` is the folder of a pull on `host`."""
 
     at: datetime
     user: str
@@ -145,3 +152,4 @@ class LogEntry:
     action: str
     ref: str
     detail: str | None = None
+    path: str | None = None

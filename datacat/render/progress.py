@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from datacat.progress import Advanced, Event, Finished, Started, Warned
+from datacat.progress import Advanced, Event, Finished, Noted, Started, Warned
 from datacat.render.terminal import Screen
 from datacat.text import human_bytes, printable
 
@@ -59,7 +59,9 @@ class ProgressLine:
         """Take one event. Cheap when nothing is drawn."""
         match event:
             case Warned(message):
-                self._warn(message)
+                self._say(f"warning: {printable(message)}")
+            case Noted(message) if self._screen.verbose:
+                self._say(printable(message))
             case Started() if self._enabled:
                 with self._lock:
                     self._start(event)
@@ -74,12 +76,13 @@ class ProgressLine:
             case _:
                 pass
 
-    def _warn(self, message: str) -> None:
+    def _say(self, line: str) -> None:
         with self._lock:
             if self._drawn is not None:
-                self._drawn.console.print(f"warning: {printable(message)}", soft_wrap=True)
+                self._drawn.console.print(line, soft_wrap=True)
             else:
-                self._screen.warn(printable(message))
+                self._screen.notes.write(line + "\n")
+                self._screen.notes.flush()
 
     def _start(self, event: Started) -> None:
         self._phase, self._files, self._bytes = event, 0, 0

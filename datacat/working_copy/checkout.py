@@ -31,8 +31,9 @@ from datacat.working_copy.arrival import Arrivals
 from datacat.working_copy.compare import compare_folder
 from datacat.working_copy.destination import choose_place, find_local_edits
 from datacat.working_copy.lookup import attach_index, attach_manifest, check_tree
-from datacat.working_copy.mark import attach_listing, mark
+from datacat.working_copy.mark import attach_listing, id_for, mark
 from datacat.working_copy.materialize import Destination, FileStat
+from datacat.working_copy.registering import LINKS, Held, announce, keep_registered
 from datacat.working_copy.room import refuse_full
 from datacat.working_copy.scan import empty_tree, keep_digests, save_digests, scan_folder
 from datacat.working_copy.selection import PathPatterns, no_match
@@ -64,7 +65,16 @@ def pull(store: OpenedStore, request: PullRequest, watch: Watch) -> PullResult:
     files whose stored content is damaged (all others have arrived), `StorageFull`.
     """
     with Workspace() as workspace:
-        return _Pull(store, request, watch, workspace).run()
+        result = _Pull(store, request, watch, workspace).run()
+    if request.dry_run:
+        return result
+    reason = keep_registered(store, Path(result.path), watch)
+    if reason is None or request.link not in LINKS:
+        return result
+    warning = (
+        f"the store does not know of these links, so garbage collection may break them: {reason}"
+    )
+    return replace(result, warnings=(*result.warnings, warning))
 
 
 class _Pull:
@@ -209,7 +219,7 @@ class _Pull:
             "select count(*) from tree anti join selected using (path)"
             " anti join to_remove using (path) anti join mine using (path) where kind <> 'dir'"
         )
-        links = self._request.link in (LinkMode.HARDLINK, LinkMode.SYMLINK)
+        links = self._request.link in LINKS
         return PullResult(
             ref=version.ref,
             path=str(place.root),
@@ -259,6 +269,10 @@ class _Pull:
                 destination.close()
                 self._leave_as_it_was(made)
                 raise
+            held = self._held()
+            if held.link in LINKS:
+                # Before there is a link: garbage collection hears of it in time.
+                announce(self._store, place.root, held, self._watch)
             backup = self._back_up(destination)
             self._remove(destination)
             damaged += self._run(fetch, arrivals, planned)
@@ -273,6 +287,8 @@ class _Pull:
             relation="selected",
             patterns=place.patterns,
             link=self._request.link,
+            copy_id=held.copy_id,
+            pulled_at=held.pulled_at,
         )
         save_digests(workspace, place.root, algorithm=self._store.algorithm)
         return replace(
@@ -282,6 +298,16 @@ class _Pull:
             copied_bytes=arrivals.copied_bytes,
             checked=arrivals.checked,
             backup=backup,
+        )
+
+    def _held(self) -> Held:
+        return Held(
+            copy_id=id_for(self._store, self._place.root, self._place.marked),
+            name=self._version.name,
+            number=self._version.number,
+            link=self._request.link,
+            partial=bool(self._place.patterns),
+            pulled_at=self._store.client.now(),
         )
 
     def _leave_as_it_was(self, made: list[Path]) -> None:

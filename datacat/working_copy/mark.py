@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from datacat import sql
@@ -34,6 +35,13 @@ def attach_listing(workspace: Workspace, root: Path, marked: Marker, view: str) 
     parquet.attach(workspace, path, view)
 
 
+def id_for(store: OpenedStore, root: Path, was: Marker | None) -> str:
+    """The id of the working copy at `root`: the one that it had, or a new one."""
+    if was is None:
+        return store.client.new_id()
+    return marker.copy_id(root, was, host=store.client.host)
+
+
 def mark_saved(
     store: OpenedStore,
     workspace: Workspace,
@@ -55,6 +63,9 @@ def mark_saved(
             relation="tree",
             patterns=was.patterns if was and partial else (),
             link=was.link if was else LinkMode.COPY,
+            copy_id=id_for(store, scanned.root, was),
+            pulled_at=store.client.now(),
+            saved=True,
         )
 
 
@@ -67,6 +78,9 @@ def mark(
     relation: str,
     patterns: tuple[str, ...],
     link: LinkMode,
+    copy_id: str,
+    pulled_at: datetime,
+    saved: bool = False,
 ) -> None:
     """Write the marker of `root`; `relation` holds the entries of `version` that lie there."""
     folder = marker.prepare(root)
@@ -86,11 +100,15 @@ def mark(
         number=version.number,
         hash=version.hash,
         link=link,
-        pulled_at=store.client.now(),
+        pulled_at=pulled_at,
         user=store.client.user,
-        id=store.client.new_id(),
+        id=copy_id,
         listing=checksum,
         patterns=patterns,
+        saved=saved,
+        host=store.client.host,
+        path=os.path.abspath(root),
+        inode=marker.inode_of(root),
     )
     marker.write(root, marked)
     for other in marker.listings(root):

@@ -6,6 +6,7 @@ The marker is knowledge, not data: without it the folder is an ordinary one agai
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -32,13 +33,19 @@ MARKER_BYTES_MAX = 4 << 20
 """A marker is a few hundred bytes, plus the patterns of a partial pull."""
 
 
+_ID = re.compile("[0-9a-f]{32}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """What a working copy knows about itself.
 
     `hash` is the tree digest in hex of the *whole* version; `patterns` are those of a partial
-    pull, empty for a whole copy. `id` is random and names the copy in the store's `copies/`.
+    pull, empty for a whole copy. `saved` says that the version was saved from this folder.
     `store_url` holds no credential.
+
+    `id` is random and names the copy in the store's `copies/`. It is the id of the folder whose
+    `.datacat` has the inode number `inode`, or that is at `path` on `host`: see `copy_id`.
     """
 
     store_id: str
@@ -52,6 +59,10 @@ class Marker:
     id: str
     listing: str
     patterns: tuple[str, ...] = ()
+    saved: bool = False
+    host: str = ""
+    path: str = ""
+    inode: int = 0
     format: int = FORMAT
 
     @property
@@ -70,9 +81,27 @@ class _Head:
     format: int
 
 
-def new_id() -> str:
-    """A random name for a working copy: 32 hex digits."""
-    return secrets.token_hex(16)
+def copy_id(root: Path, marked: Marker, *, host: str) -> str:
+    """The id of the working copy at `root`, whose marker is `marked`, as seen from `host`.
+
+    A folder that was moved, or that another machine shows under another path, keeps its id. One
+    that was copied has the marker of the original: its id is another one, always the same.
+    """
+    path = os.path.abspath(root)
+    if _ID.fullmatch(marked.id) is not None and (
+        (marked.host, marked.path) == (host, path) or marked.inode == inode_of(root) != 0
+    ):
+        return marked.id
+    said = "\0".join((marked.id, host, path)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+
+def inode_of(root: Path) -> int:
+    """The inode number of `root/.datacat`, which every machine sees alike; 0 if there is none."""
+    try:
+        return (root / DIRECTORY).lstat().st_ino
+    except OSError:
+        return 0
 
 
 def has_marker(root: Path) -> bool:

@@ -35,6 +35,7 @@ from datacat.working_copy.publish import (
     choose_chunks,
     publish,
 )
+from datacat.working_copy.registering import keep_registered
 from datacat.working_copy.request import SaveRequest
 from datacat.working_copy.safe_path import check_entries
 from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
@@ -60,7 +61,10 @@ def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
     """
     for _ in range(CONDEMNED_TRIES):
         with Workspace() as workspace, suppress(CondemnedMeanwhileError, OvertakenMeanwhileError):
-            return _Save(store, request, watch, workspace).run()
+            result = _Save(store, request, watch, workspace).run()
+            if not request.dry_run:
+                keep_registered(store, Path(os.path.abspath(request.path)), watch)
+            return result
     raise Failed("the content to save was deleted from the store meanwhile", kind="condemned")
 
 

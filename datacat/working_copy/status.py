@@ -10,7 +10,7 @@ from datacat.catalog.query import CatalogQuery
 from datacat.errors import NotFound
 from datacat.manifest import diff
 from datacat.manifest.entry import tree_digest
-from datacat.model import LinkMode, StatusEntry, Version
+from datacat.model import StatusEntry, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
 from datacat.text import printable
@@ -18,6 +18,7 @@ from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder, hash_tree
 from datacat.working_copy.mark import attach_listing
 from datacat.working_copy.marker import Marker
+from datacat.working_copy.registering import LINKS, keep_registered
 from datacat.working_copy.scan import keep_digests, scan_folder
 
 
@@ -69,6 +70,7 @@ def _of_copy(
         compare_folder(workspace, scanned, "listed", store=store, watch=watch)
         keep_digests(workspace, scanned, algorithm=store.algorithm)
         changes = diff.changes(workspace)
+    keep_registered(store, root, watch)
     return StatusEntry(
         path=str(root),
         ref=version.ref if version else marked.ref,
@@ -77,7 +79,7 @@ def _of_copy(
         newest_by=newest.author if newest else None,
         changes=changes,
         partial=marked.partial,
-        linked=marked.link in (LinkMode.SYMLINK, LinkMode.HARDLINK),
+        linked=marked.link in LINKS,
         files=scanned.report.files,
         bytes=scanned.report.bytes,
         missing=version is None,

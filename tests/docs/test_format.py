@@ -14,6 +14,7 @@ import xxhash
 
 from datacat import layout
 from datacat.catalog import record, strict_json
+from datacat.copies.registration import REGISTRATION_BYTES_MAX, Registration
 from datacat.digest import BLOCK_BYTES, digest_of
 from datacat.manifest.entry import DDL, tree_digest
 from datacat.model import Parameters
@@ -55,6 +56,7 @@ def test_the_tree_shows_names_as_they_are_made() -> None:
         layout.chunks_segment(session),
         layout.recipes_segment(session),
         layout.pack(session, 0),
+        layout.copy("3ad10e46251eda519436bab4cc6e389a"),
     ]:
         *folders, name = key.split("/")
         assert name in shown.split(), key
@@ -99,6 +101,11 @@ def test_fields_of_records() -> None:
     assert not others
 
 
+def test_fields_of_registrations() -> None:
+    known = {f.encode_name for f in msgspec.structs.fields(Registration)}
+    assert documented_fields("last_seen") == known
+
+
 def test_the_example_of_a_canonical_listing() -> None:
     page = PAGE.read_text()
     listing = next(b.text.strip() for b in blocks(PAGE) if "␀" in b.text)
@@ -132,7 +139,8 @@ def test_the_check_of_a_record_is_as_described() -> None:
 
 def test_numbers_that_the_page_states() -> None:
     text = prose(PAGE)
-    for number in [BLOCK_BYTES, record.RECORD_BYTES_MAX, *layout.BUNDLE_SIZES[1:]]:
+    limits = [BLOCK_BYTES, record.RECORD_BYTES_MAX, REGISTRATION_BYTES_MAX]
+    for number in [*limits, *layout.BUNDLE_SIZES[1:]]:
         assert f"{number:,}" in text
     assert f"than {strict_json.DEPTH_MAX} levels" in text
     assert f"seq div {layout.RECORDS_PER_BUCKET}" in text
