@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
-from datacat.errors import DatacatError, StorageError, StorageMissing, StorageTransient
+from datacat.errors import DatacatError, StorageError, StorageTransient
 
 ATTEMPTS = 5
 """Tries of one call: with the pauses below about 3 seconds, a server's hiccup but no outage."""
@@ -164,8 +164,9 @@ class RetryingBackend(Backend):
             if self.backend.read(key, limit_bytes=len(data) + 1) != data:
                 return Created.EXISTS
             self.backend.sync()  # visible is not yet durable
-        except (StorageMissing, StorageTransient):
-            # A slot that is empty now may still be filled by what we sent.
+        except StorageError:
+            # A slot that is empty now may still be filled by what we sent; and whatever fails
+            # while we look, says nothing about what was sent before.
             return Created.UNKNOWN
         return Created.CREATED
 

@@ -249,6 +249,8 @@ class Log:
             answer = self._backend.create(layout.log_record(seq), data)
             if answer is Created.CREATED:
                 return True
+            # From here on our bytes may lie there: only a look can tell that they do not.
+            unresolved = True
             found = self.read(seq)
             if found == data:
                 # Ours, although we were not told so: only now may it be called durable.

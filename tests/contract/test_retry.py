@@ -117,6 +117,19 @@ def test_create_answers_only_what_is_certain(
     assert pauses.seconds == []
 
 
+def test_a_look_that_is_refused_says_nothing_about_what_was_sent(
+    memory: MemoryBackend, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(key: str, *, limit_bytes: int | None = None) -> bytes:
+        raise StorageDenied("the credentials have expired")
+
+    losing = LosingReplies(memory, "a.")
+    with monkeypatch.context() as patched:
+        patched.setattr(losing, "read", refuse)
+        assert pauses.over(losing).create("slot", b"mine") is Created.UNKNOWN
+    assert memory.read("slot") == b"mine"
+
+
 def test_created_is_not_said_before_it_is_durable(
     memory: MemoryBackend, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -418,6 +418,29 @@ def test_a_refusal_of_the_storage_passes_through(chain: Chain) -> None:
         commit(chain.log, dataset="cmr", numbers=lambda seq: 1)
 
 
+@pytest.mark.parametrize("answer", [Created.UNKNOWN, Created.EXISTS])
+def test_a_refused_look_after_a_lost_reply_leaves_the_outcome_open(
+    chain: Chain, answer: Created
+) -> None:
+    """Nobody may be told that nothing was saved while the record lies in its slot."""
+    create, read = chain.backend.create, chain.backend.read
+
+    def unanswered(key: str, data: bytes) -> Created:
+        create(key, data)
+        chain.backend.read = refuse  # type: ignore[method-assign]
+        return answer
+
+    def refuse(key: str, *, limit_bytes: int | None = None) -> bytes:
+        raise StorageDenied("the credentials have expired")
+
+    chain.backend.create = unanswered  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknown) as caught:
+        commit(chain.log, dataset="cmr", numbers=lambda seq: 1)
+    assert caught.value.kind == "outcome_unknown"
+    chain.backend.read = read  # type: ignore[method-assign]
+    assert [entry.seq for entry in read_all(chain.log)] == [1, 2]
+
+
 def test_committing_publishes_the_bundles_that_end_there(chain: Chain, small_bundles: None) -> None:
     for _ in range(31):
         commit(chain.log, dataset="cmr", numbers=lambda seq: seq - 1)
