@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from datacat.front import open_store
     from datacat.model import (
         AddResult,
+        AliasChange,
+        AliasInfo,
         Change,
         ChangeKind,
         Changes,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
         DatasetDiskUse,
         Diff,
         DiskUse,
+        Edit,
+        EditResult,
         FileInfo,
         Kind,
         Layout,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
         LogEntry,
         Parameters,
         PullResult,
+        RenameResult,
         Shown,
         StatusEntry,
         StoreInfo,
@@ -62,6 +67,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddResult",
+    "AliasChange",
+    "AliasInfo",
     "Cancelled",
     "Change",
     "ChangeKind",
@@ -77,6 +84,8 @@ __all__ = [
     "DatasetDiskUse",
     "Diff",
     "DiskUse",
+    "Edit",
+    "EditResult",
     "Error",
     "Failed",
     "FileInfo",
@@ -93,6 +102,7 @@ __all__ = [
     "Parameters",
     "PullResult",
     "Refused",
+    "RenameResult",
     "Shown",
     "StatusEntry",
     "StorageDenied",

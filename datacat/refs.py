@@ -78,6 +78,21 @@ def parse(text: str) -> Ref:
     )
 
 
+def parse_name(text: str, *, command: str) -> str:
+    """The name in `text`, where a whole dataset is meant and not a version or file of it.
+
+    Raises `InvalidInput` that shows `command` as it should be typed.
+    """
+    ref = parse(text)
+    if not ref.is_latest or ref.path is not None:
+        raise InvalidInput(
+            f"'{printable(text)[:200]}' is a part of {ref.name}, not a whole dataset",
+            kind="not_a_dataset",
+            commands=[f"{command} {ref.name}"],
+        )
+    return ref.name
+
+
 def version_ref(name: str, number: int) -> str:
     return f"{name}@v{number}"
 
@@ -110,6 +125,18 @@ def check_name(name: str) -> str:
         kind="bad_name",
         hint="Names are lower-case letters, digits and . _ - (at most 64), starting with a letter"
         " or digit." + (f" Did you mean '{suggestion}'?" if suggestion else ""),
+    )
+
+
+def check_tag(tag: str) -> str:
+    """`tag` in lower case if it is legal; raises `InvalidInput` otherwise."""
+    tag = tag.lower()
+    if NAME.fullmatch(tag):
+        return tag
+    raise InvalidInput(
+        f"'{printable(tag)[:200]}' cannot be a tag",
+        kind="bad_tag",
+        hint="A tag is one word of lower-case letters, digits and . _ - (at most 64).",
     )
 
 

@@ -13,6 +13,7 @@ from datacat.catalog.record import (
     DatasetEdit,
     DatasetRename,
     Record,
+    Values,
     VersionAdd,
     VersionRemove,
     VersionRestore,
@@ -71,6 +72,32 @@ class Overlay:
                 if state is not None and state.trashed_seq is None:
                     return number
         return None
+
+    def alias(self, name: str, alias: str) -> AliasRow | None:
+        """Where an alias of the dataset `name` points, None when it is not set."""
+        row = self.resolve(name)
+        return None if row is None else self._alias(row.id, alias)
+
+    def message(self, name: str, number: int) -> str | None:
+        """What is said about a version, None when there is no such version."""
+        row = self.resolve(name)
+        state = None if row is None else self._state(row.id, number)
+        return None if state is None else state.message
+
+    def tags_since_base(self, name: str) -> dict[str, bool]:
+        """Tags of a dataset that the records applied here added (True) or removed (False)."""
+        row = self.resolve(name)
+        return (
+            {}
+            if row is None
+            else {t: on for (i, t), on in self.changes.tags.items() if i == row.id}
+        )
+
+    def values_since_base(self, name: str, number: int) -> tuple[Values, Values]:
+        """Params and metrics of a version that the records applied here set; None: removed."""
+        row = self.resolve(name)
+        key = (0 if row is None else row.id, number)
+        return self.changes.params.get(key, {}), self.changes.metrics.get(key, {})
 
     def condemned_since_base(self) -> frozenset[str]:
         """Names on shared storage that were condemned by the records applied here."""

@@ -11,7 +11,7 @@ from datacat.catalog import answers
 from datacat.catalog.record import StoredFile
 from datacat.catalog.references import References, trashed_error
 from datacat.errors import InvalidInput, NotFound
-from datacat.model import Dataset, Listing, LogEntry, Version
+from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version
 
 SORT_KEYS = {"name": "name", "updated": "updated_at", "size": "bytes"}
 """What `datasets` sorts by, and the column it stands for."""
@@ -116,7 +116,7 @@ class CatalogQuery(References):
         trash: bool = False,
     ) -> Listing:
         """What the team has. Every word of `query` must occur, without case, in a dataset's name,
-        description, tags, owner, aliases or last message.
+        description, tags, owner, aliases or last message, or be an old name of it.
 
         With `trash`, datasets with versions in the trash: `versions` counts those, and the sizes
         are of the newest of them. Raises `InvalidInput` for an unknown `sort`.
@@ -136,8 +136,9 @@ class CatalogQuery(References):
 
         for word in (query or "").lower().split():
             where(
-                "contains(lower(concat_ws(chr(10), name, description, owner, message,"
-                " array_to_string(tags, chr(10)), array_to_string(flatten(aliases), chr(10)))), ?)",
+                "(contains(lower(concat_ws(chr(10), name, description, owner, message,"
+                " array_to_string(tags, chr(10)), array_to_string(flatten(aliases), chr(10)))), ?)"
+                " or id in (select dataset_id from fold.dataset_names n where n.name = ?))",
                 word,
             )
         if owner is not None:
@@ -160,7 +161,13 @@ class CatalogQuery(References):
             versions_total=versions_total,
             stored_bytes=stored,
             suggestion=self._suggestion(query) if query and not found else None,
+            renamed=self._renamed(query.lower()) if query else None,
         )
+
+    def _renamed(self, word: str) -> str | None:
+        """The name of today of the dataset that was called `word`."""
+        now = self.current_name(word)
+        return None if now == word else now
 
     def _suggestion(self, query: str) -> str | None:
         words = self._all(
@@ -185,6 +192,17 @@ class CatalogQuery(References):
             limit="" if limit is None else f"limit {int(limit)}",
         )
         return [answers.dataset_of(row) for row in self._all(statement, parameters)]
+
+    def aliases(self, name: str) -> list[AliasInfo]:
+        """The aliases of a dataset whose versions are not in the trash, by name."""
+        _, current = self._identity(name)
+        found = self._all(
+            "select name, alias, ref, set_at, set_by from aliases where name = $1 order by alias",
+            [current],
+        )
+        return [
+            AliasInfo(now, alias, ref, answers.utc(at), by) for now, alias, ref, at, by in found
+        ]
 
     def people(self) -> list[str]:
         """Everybody who did something, by name."""

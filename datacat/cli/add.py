@@ -133,6 +133,7 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     """Save one path and say so; returns its JSON."""
     from datacat.render import shapes
     from datacat.render.add import summary
+    from datacat.render.rename import now_called
 
     result = _save(run, path, request)
     screen = run.screen
@@ -141,6 +142,8 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     earlier: list[Version] = []
     if result.created and result.version.metrics and not screen.json:
         earlier = run.store.versions(result.version.name)
+    if result.renamed:
+        screen.note(*now_called(result.renamed, result.version.name))
     screen.note(*summary(result, screen=screen, path=path, earlier=earlier))
     screen.done(result.version.ref)
     return shapes.added(result)

@@ -28,6 +28,14 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Organise",
+        (
+            Entry("alias", "Point a name at a version: cmr@gold"),
+            Entry("edit", "Change description, tags, owner, message"),
+            Entry("rename", "Rename a dataset; the old name keeps working"),
+        ),
+    ),
+    (
         "Shared store",
         (
             Entry("init", "Create a team store, or join an existing one"),
@@ -57,6 +65,7 @@ _SYNONYMS = {
     "log": "history activity",
     "head": "cat preview",
     "sql": "query",
+    "edit": "tag",
     "rename": "mv",
     "rm": "delete remove",
     "restore": "undelete",
@@ -72,3 +81,6 @@ SYNONYMS: Mapping[str, str] = {
     word: name for name, words in _SYNONYMS.items() if name in ENTRIES for word in words.split()
 }
 """What other tools call a command that exists here."""
+
+MEANINGS: Mapping[str, str] = {"tag": "edit --tag (a keyword), or datacat alias (a pointer)"}
+"""Words that mean more than one command here."""

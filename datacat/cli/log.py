@@ -44,6 +44,7 @@ def command(
     from datacat.cli.arguments import parse_since
     from datacat.render import shapes
     from datacat.render.log import print_feed, print_versions
+    from datacat.render.rename import now_called
 
     if (params or metrics) and name is None:
         raise click.UsageError("--params and --metrics need a NAME")
@@ -61,6 +62,7 @@ def command(
         if screen.json:
             screen.document([shapes.version(version) for version in versions])
         else:
+            screen.note(*now_called(name, versions[0].name if versions else name))
             print_versions(screen, versions, params=params, metrics=metrics)
         found = len(versions)
     if not found:

@@ -48,6 +48,7 @@ def command(
     from datacat.cli.arguments import parse_since, parse_sort
     from datacat.render import shapes
     from datacat.render.listing import print_datasets, print_tree, totals
+    from datacat.render.rename import now_called
 
     if files:
         _files(run, query, limit)
@@ -82,6 +83,8 @@ def command(
             ]
         )
         return
+    if query and listing.renamed:
+        screen.note(*now_called(query, listing.renamed))
     if tree:
         print_tree(screen, listing.datasets, versions)
     else:

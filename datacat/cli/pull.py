@@ -56,8 +56,10 @@ def command(
     force: bool,
 ) -> None:
     from datacat.model import LinkMode
+    from datacat.refs import parse
     from datacat.render import shapes
     from datacat.render.pull import summary
+    from datacat.render.rename import now_called
 
     store = run.store
     with run.work() as work:
@@ -78,5 +80,6 @@ def command(
     if screen.json:
         screen.document(shapes.pulled(result))
         return
+    screen.note(*now_called(ref, parse(result.ref).name))
     screen.note(*summary(result, screen=screen))
     screen.done(result.path)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from datacat.cli.command import HELP_WIDTH, global_options, write_examples, write_options
-from datacat.cli.commands import ENTRIES, EXAMPLES, GROUPS, SYNONYMS
+from datacat.cli.commands import ENTRIES, EXAMPLES, GROUPS, MEANINGS, SYNONYMS
 from datacat.text import closest
 
 ABOUT = "datacat - versioned datasets for a team, on the shared drive you already have."
@@ -47,8 +47,9 @@ class Root(click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, ctx: click.Context, name: str) -> NoReturn:
-        if name.lower() in SYNONYMS:
-            hint: str | None = f"In datacat that is:  datacat {SYNONYMS[name.lower()]}"
+        word = name.lower()
+        if word in SYNONYMS:
+            hint: str | None = f"In datacat that is:  datacat {MEANINGS.get(word, SYNONYMS[word])}"
         else:
             meant = closest(name, ENTRIES)
             hint = f"Did you mean '{meant}'?" if meant else None

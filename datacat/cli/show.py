@@ -29,6 +29,7 @@ VERSIONS_SHOWN = 10
 def command(run: Invocation, *, ref: str, files: bool, versions: int) -> None:
     from datacat.render import shapes
     from datacat.render.listing import file_lines
+    from datacat.render.rename import now_called
     from datacat.render.show import print_shown
 
     screen = run.screen
@@ -40,6 +41,7 @@ def command(run: Invocation, *, ref: str, files: bool, versions: int) -> None:
             document["file_list"] = [shapes.file(file) for file in listed]
         screen.document(document)
         return
+    screen.note(*now_called(ref, shown.dataset.name))
     print_shown(screen, shown)
     if files:
         screen.answer("")

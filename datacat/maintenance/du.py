@@ -13,13 +13,11 @@ from itertools import chain
 from datacat import layout, refs
 from datacat.catalog.query import CatalogQuery, KeptVersion
 from datacat.digest import DIGEST_BYTES
-from datacat.errors import InvalidInput
 from datacat.maintenance.mark import mark
 from datacat.model import DatasetDiskUse, DiskUse
 from datacat.objects.pack import FIXED_BYTES, entry_bytes
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
-from datacat.text import printable
 
 
 def disk_use(
@@ -43,14 +41,7 @@ def disk_use(
 
 def _dataset(query: CatalogQuery, name: str) -> str:
     """The dataset that is meant, by the name it has today."""
-    ref = refs.parse(name)
-    if not ref.is_latest or ref.path is not None:
-        raise InvalidInput(
-            f"'{printable(name)}' is a part of {ref.name}; du counts whole datasets",
-            kind="not_a_dataset",
-            commands=[f"datacat du {ref.name}"],
-        )
-    return query.dataset(ref.name).name
+    return query.dataset(refs.parse_name(name, command="datacat du")).name
 
 
 def _list_store(store: OpenedStore, workspace: Workspace, watch: Watch) -> None:

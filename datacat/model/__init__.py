@@ -15,11 +15,14 @@ from datacat.model.dataset import (
 )
 from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
+from datacat.model.organise import AliasChange, AliasInfo, Edit, EditResult, RenameResult
 from datacat.model.place import InitResult, Layout, LinkMode, Parameters, StoreInfo
 from datacat.model.team import Copy
 
 __all__ = [
     "AddResult",
+    "AliasChange",
+    "AliasInfo",
     "Change",
     "ChangeKind",
     "Changes",
@@ -31,6 +34,8 @@ __all__ = [
     "DatasetDiskUse",
     "Diff",
     "DiskUse",
+    "Edit",
+    "EditResult",
     "FileInfo",
     "InitResult",
     "Kind",
@@ -40,6 +45,7 @@ __all__ = [
     "LogEntry",
     "Parameters",
     "PullResult",
+    "RenameResult",
     "Scalar",
     "Shown",
     "StatusEntry",

@@ -122,6 +122,8 @@ class Listing:
     versions_total: int
     stored_bytes: int
     suggestion: str | None = None
+    renamed: str | None = None
+    """What the dataset is called now whose old name was looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class AddResult:
     newest: str | None = None
     first: bool = False
     """True when the dataset did not exist before."""
+    renamed: str | None = None
+    """The old name under which the dataset was found, by `name` or the folder's marker."""
 
 
 @dataclass(frozen=True, slots=True)

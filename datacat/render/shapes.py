@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from datacat.model import (
     AddResult,
+    AliasChange,
+    AliasInfo,
     Change,
     Code,
     Contents,
@@ -19,6 +21,7 @@ from datacat.model import (
     InitResult,
     LogEntry,
     PullResult,
+    RenameResult,
     Scalar,
     Shown,
     StatusEntry,
@@ -107,6 +110,7 @@ def added(of: AddResult) -> Document:
         "kept": of.kept,
         "repeated_bytes": of.repeated_bytes,
         "newest": of.newest,
+        "renamed": of.renamed,
         "warnings": list(of.warnings),
     }
 
@@ -192,6 +196,32 @@ def log_entry(of: LogEntry) -> Document:
         "ref": of.ref,
         "detail": of.detail,
     }
+
+
+def alias(of: AliasInfo) -> Document:
+    return {
+        "name": of.name,
+        "alias": of.alias,
+        "ref": of.ref,
+        "set_at": rfc3339(of.set_at),
+        "set_by": of.set_by,
+    }
+
+
+def alias_change(of: AliasChange) -> Document:
+    return {
+        "name": of.name,
+        "alias": of.alias,
+        "ref": of.ref,
+        "previous": of.previous.ref if of.previous else None,
+        "previous_set_at": rfc3339(of.previous.set_at) if of.previous else None,
+        "previous_set_by": of.previous.set_by if of.previous else None,
+        "changed": of.changed,
+    }
+
+
+def renamed(of: RenameResult) -> Document:
+    return {"old": of.old, "new": of.new, "changed": of.changed}
 
 
 def damage(of: Damage) -> Document:

@@ -19,13 +19,14 @@ from datacat.create import create_store
 from datacat.model import LinkMode, Parameters
 from datacat.opened import Client, assemble
 from datacat.store.looking import Looking
+from datacat.store.organising import Organising
 from datacat.store.saving import Saving
 from datacat.store.upkeep import Upkeep
 
 __all__ = ["Store"]
 
 
-class Store(Saving, Looking, Upkeep):
+class Store(Saving, Looking, Organising, Upkeep):
     """A team's shared place for datasets, as `datacat.open_store` or `Store.create` gives it.
 
     A `Store` may be used from one thread at a time, and with `with`.

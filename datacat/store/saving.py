@@ -64,7 +64,7 @@ class Saving(Handle):
             path=Path(path),
             name=name,
             message=message,
-            tags=tuple(refs.check_name(tag.lower()) for tag in tags),
+            tags=tuple(refs.check_tag(tag) for tag in tags),
             description=description,
             alias=refs.check_alias(alias) if alias else None,
             sources=tuple(sources),

@@ -117,6 +117,7 @@ class _Save:
             kept=kept,
             repeated_bytes=self._repeated_bytes() if result.created else 0,
             first=target.first and result.created,
+            renamed=target.asked if target.asked != target.name else None,
             newest=self._newer(result) if not result.created else None,
         )
 

@@ -22,9 +22,11 @@ from datacat.working_copy.scan import marker_of
 @dataclass(frozen=True, slots=True)
 class Target:
     """The dataset's name, its newest version if it has one, and the version that the folder
-    started from, when it is a working copy of this dataset."""
+    started from, when it is a working copy of this dataset. `asked` is the name that found it,
+    perhaps an old one."""
 
     name: str
+    asked: str
     newest: Version | None
     base: Version | None
     first: bool
@@ -48,11 +50,11 @@ def find_target(
     name = refs.check_name(name.lower())
     current = query.current_name(name)
     if current is None:
-        return Target(name, None, None, first=True)
+        return Target(name, name, None, None, first=True)
     base = None
     if marked is not None and query.current_name(marked.name) == current:
         base = query.find_version(current, marked.number)
-    return Target(current, query.newest(current), base, first=False)
+    return Target(current, name, query.newest(current), base, first=False)
 
 
 def _stem(root: Path) -> str:

@@ -13,7 +13,10 @@ from datacat import front
 from datacat.opened import Client
 from datacat.store import Store
 
-VERBS = ("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify")
+VERBS = (
+    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
+    *("alias", "unalias", "aliases", "edit", "rename"),
+)
 
 
 @pytest.fixture

@@ -90,28 +90,14 @@ def run(store: Any, order: Order) -> Any:
             return {"ref": result.version.ref, "created": result.created}
         case "pull":
             return store.pull(order["ref"], dest=order["dest"]).ref
-        case "alias" | "rename":
-            return commit(store, order)
+        case "alias":
+            change = store.alias(order["ref"], order["alias"])
+            was = change.previous
+            return {"now": change.ref, "was": was and was.ref, "was_by": was and was.set_by}
+        case "rename":
+            result = store.rename(order["old"], order["new"], force=True)
+            return {"old": result.old, "new": result.new}
     raise ValueError(order)
-
-
-def commit(store: Any, order: Order) -> int:
-    """Append the record of an alias or a rename, as the catalog does it."""
-    import secrets
-    from datetime import UTC, datetime
-
-    from datacat.catalog.record import AliasSet, DatasetRename, Record
-
-    def make(fold: Any, seq: int, prev: str) -> Record:
-        common: Any = {"seq": seq, "prev": prev, "txid": txid, "base": 0, "by": store.user}
-        common["at"] = datetime.now(UTC)
-        if order["do"] == "alias":
-            number = fold.newest(order["dataset"])
-            return AliasSet(dataset=order["dataset"], alias=order["alias"], number=number, **common)
-        return DatasetRename(dataset=order["dataset"], new_name=order["new_name"], **common)
-
-    txid = secrets.token_hex(16)
-    return int(store._opened.catalog.commit(make).entry.seq)
 
 
 def in_order(answers: Sequence[Answer]) -> list[Any]:

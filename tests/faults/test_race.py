@@ -130,8 +130,8 @@ def test_adds_race_with_aliases_and_renames(url: str, judge: Store, tmp_path: Pa
         {
             "p0": adds(tmp_path, "p0", "old", 8),
             "p1": adds(tmp_path, "p1", "old", 8),
-            "p2": [{"do": "alias", "dataset": "old", "alias": f"mark-{n}"} for n in range(20)],
-            "p3": [{"do": "rename", "dataset": "old", "new_name": f"new-{n}"} for n in range(10)],
+            "p2": [{"do": "alias", "ref": "old", "alias": f"mark-{n}"} for n in range(20)],
+            "p3": [{"do": "rename", "old": "old", "new": f"new-{n}"} for n in range(10)],
         },
     )
     for own in answers.values():
@@ -146,6 +146,57 @@ def test_adds_race_with_aliases_and_renames(url: str, judge: Store, tmp_path: Pa
         judge.pull(version.ref, dest=tmp_path / "copies" / str(version.number))
         texts.add((tmp_path / "copies" / str(version.number) / "mine.txt").read_text())
     assert texts == {f"{person} {n}" for person in ("p0", "p1") for n in range(8)}
+
+
+def test_what_is_said_of_an_alias_that_all_move_is_one_history(
+    url: str, judge: Store, tmp_path: Path
+) -> None:
+    alice = Store.open(url, client=make_client(tmp_path, "alice"))
+    for number in range(4):
+        alice.add(write_tree(tmp_path / "first", {"a": file(b"%d" % number)}), name="x")
+    people = {f"p{n}": f"x@v{n + 1}" for n in range(4)}
+    orders: dict[str, list[Order]] = {
+        person: [{"do": "alias", "ref": ref, "alias": "gold"}] * 6 for person, ref in people.items()
+    }
+    answers = race(url, tmp_path, orders)
+    moves = [
+        (person, answer)
+        for person, own in answers.items()
+        for answer in in_order(own)
+        if answer["was"] != answer["now"]
+    ]
+    # Each move was told from where: put end to end, they are the moves that the log has.
+    feed = [entry for entry in reversed(judge.log()) if entry.action == "alias"]
+    assert len(feed) == len(moves)
+    where, by = None, None
+    left = list(moves)
+    for entry in feed:
+        (move,) = [
+            one
+            for one in left
+            if one[0] == entry.user and (one[1]["was"], one[1]["was_by"]) == (where, by)
+        ][:1]
+        left.remove(move)
+        where, by = move[1]["now"], move[0]
+        assert entry.detail == f"→ {str(where).partition('@')[2]}"
+    assert judge.show("x@gold").version.ref == where
+
+
+def test_one_of_many_gets_a_name(url: str, judge: Store, tmp_path: Path) -> None:
+    alice = Store.open(url, client=make_client(tmp_path, "alice"))
+    people = [f"p{n}" for n in range(4)]
+    for person in people:
+        alice.add(write_tree(tmp_path / person, {"a": file(person.encode())}), name=person)
+    orders: dict[str, list[Order]] = {
+        person: [{"do": "rename", "old": person, "new": "best"}] for person in people
+    }
+    answers = {person: own[0] for person, own in race(url, tmp_path, orders).items()}
+    (winner,) = [person for person, answer in answers.items() if "ok" in answer]
+    for person in set(people) - {winner}:
+        assert (answers[person]["error"], answers[person]["exit"]) == ("name_taken", 6)
+        assert "taken by a dataset of alice" in answers[person]["text"]
+        assert judge.show(person).dataset.name == person
+    assert judge.show(winner).dataset.name == "best"
 
 
 def test_the_same_new_content_saved_by_all_at_once(url: str, judge: Store, tmp_path: Path) -> None:
