@@ -219,13 +219,16 @@ class Chunking:
         }
         encoder = self._encoder()
         frames: list[tuple[_Chunk, str, bytes | memoryview, bytes | None]] = []
+        alone: list[_Chunk] = []
         for chunk in chunks:
             like = chunk.like.digest if chunk.like else b""
             frame = encoder.encode_against(chunk.data, plain[like]) if like in plain else None
-            if frame is not None:
-                frames.append((chunk, ZSTD, frame, like))
+            if frame is None:
+                alone.append(chunk)
             else:
-                frames.append((chunk, *encoder.encode(chunk.data, kind=chunk.kind), None))
+                frames.append((chunk, ZSTD, frame, like))
+        encoded = encoder.encode_many([(chunk.data, chunk.kind) for chunk in alone])
+        frames += [(chunk, *stored, None) for chunk, stored in zip(alone, encoded, strict=True)]
         with self._packing.borrow() as pack:
             for chunk, codec, stored, reference in frames:
                 pack.append(

@@ -249,7 +249,8 @@ class Fetch:
     def _verified(
         self, wanted: Wanted, pieces: list[Piece], parts: list[Read]
     ) -> bytes | memoryview:
-        data = _joined(parts)
+        good = _good(parts)
+        data = good[0] if len(good) == 1 else b"".join(good)
         # The checksums guard against accidents; the digest also against a forged index.
         if self._digest(data) != wanted.digest:  # type: ignore[arg-type]
             raise _other_content(pieces[0].container)
@@ -278,16 +279,19 @@ class Fetch:
         the pieces and their order is checked."""
         hasher = new_hasher(self._algorithm)
         container = "the store"
-        for container, data in self._ahead(steps):  # noqa: B007 - of the last step
+        for container, parts in self._ahead(steps):  # noqa: B007 - of the last step
             self._stop.check()
-            hasher.update(data)
-            yield data
+            for part in parts:
+                hasher.update(part)
+                yield part
         if hasher.digest() != wanted.digest:
             raise _other_content(container)
 
-    def _ahead(self, steps: Iterator[list[Piece]]) -> Iterator[tuple[str, bytes | memoryview]]:
+    def _ahead(
+        self, steps: Iterator[list[Piece]]
+    ) -> Iterator[tuple[str, list[bytes | memoryview]]]:
         """The content of each step, and a container of it, while the next ones are being read."""
-        waiting: deque[Future[tuple[str, bytes | memoryview]]] = deque()
+        waiting: deque[Future[tuple[str, list[bytes | memoryview]]]] = deque()
         # Threads of its own: those of the executor may all be waiting for a step.
         pool = threads(LOOKAHEAD)
         try:
@@ -300,9 +304,8 @@ class Fetch:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _read_step(self, step: list[Piece]) -> tuple[str, bytes | memoryview]:
-        # In one piece: whoever hashes and writes it calls the interpreter once, not for each chunk.
-        return step[0].container, _joined(self._reader.read(step))
+    def _read_step(self, step: list[Piece]) -> tuple[str, list[bytes | memoryview]]:
+        return step[0].container, _good(self._reader.read(step))
 
 
 _WANTED = """w.path, w.size, w.executable, w.mtime_ns, w.digest,
@@ -324,14 +327,14 @@ def _steps(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield step
 
 
-def _joined(parts: list[Read]) -> bytes | memoryview:
-    """The parts in one; raises the first `Corrupt` among them."""
+def _good(parts: list[Read]) -> list[bytes | memoryview]:
+    """The parts; raises the first `Corrupt` among them."""
     good: list[bytes | memoryview] = []
     for part in parts:
         if isinstance(part, Corrupt):
             raise part
         good.append(part)
-    return good[0] if len(good) == 1 else b"".join(good)
+    return good
 
 
 def _other_content(container: str) -> Corrupt:

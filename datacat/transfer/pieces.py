@@ -9,7 +9,7 @@ from typing import Any
 from datacat.backend import Backend
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES, checksums
 from datacat.errors import Corrupt, StorageMissing
-from datacat.objects.codec import RAW, decode
+from datacat.objects.codec import RAW, Stored, decode, decode_many
 from datacat.sql import Workspace, identifier
 
 GAP_BYTES = 64 * 1024
@@ -121,6 +121,9 @@ def make_pieces(workspace: Workspace, parts: str, *, into: str) -> None:
 Read = bytes | memoryview | Corrupt
 """The plain bytes of a piece, or why they cannot be had."""
 
+Frames = dict[tuple[str, int], memoryview | Corrupt]
+"""Stored bytes, by container and offset."""
+
 
 class PieceReader:
     """Reads pieces of one store. Thread-safe."""
@@ -135,28 +138,18 @@ class PieceReader:
         that of the pieces, their references, and what lies between them.
         """
         frames = self._frames(pieces)
-        references: dict[bytes, Read] = {}
-        for piece in pieces:
-            source = piece.reference
-            if source is not None and source.digest not in references:
-                references[source.digest] = (
-                    _plain(frames[source.container, source.offset], source)
-                    if source.stored_size <= REFERENCE_BYTES_MAX
-                    else Corrupt(
-                        f"{piece.container}: made against what is too large to be a chunk",
-                        kind="container_damaged",
-                    )
-                )
-        found: list[Read] = []
-        for piece in pieces:
-            frame = frames[piece.container, piece.offset]
-            if piece.reference is None:
-                found.append(_plain(frame, piece))
-            else:
-                found.append(_plain(frame, piece, references[piece.reference.digest]))
-        return found
+        sources = {p.reference.digest: p.reference for p in pieces if p.reference is not None}
+        alone = [*sources.values(), *(piece for piece in pieces if piece.reference is None)]
+        plain = iter(_decoded(alone, [_verified(frames, piece) for piece in alone]))
+        references = {digest: next(plain) for digest in sources}
+        return [
+            next(plain)
+            if piece.reference is None
+            else _against(_verified(frames, piece), piece, references[piece.reference.digest])
+            for piece in pieces
+        ]
 
-    def _frames(self, pieces: Sequence[Piece]) -> dict[tuple[str, int], memoryview | Corrupt]:
+    def _frames(self, pieces: Sequence[Piece]) -> Frames:
         """The stored bytes of the pieces and their references, by container and offset."""
         spans: dict[tuple[str, int], int] = {}
         for piece in pieces:
@@ -165,7 +158,7 @@ class PieceReader:
                     continue
                 place = (one.container, one.offset)
                 spans[place] = max(spans.get(place, 0), one.stored_size)
-        frames: dict[tuple[str, int], memoryview | Corrupt] = {}
+        frames: Frames = {}
         for container, start, end, places in _runs(spans):
             try:
                 data = memoryview(self._read(container, start, end - start))
@@ -207,15 +200,48 @@ def _runs(
         yield container, start, end, places
 
 
-def _plain(frame: memoryview | Corrupt, piece: Piece, reference: Read | None = None) -> Read:
+def _verified(frames: Frames, piece: Piece) -> memoryview | Corrupt:
+    """The stored bytes of a piece, compared with their checksums."""
+    frame = frames.get((piece.container, piece.offset))
+    if frame is None:
+        why = "made against what is too large to be a chunk"
+        return Corrupt(f"{piece.container}: {why}", kind="container_damaged")
+    if isinstance(frame, Corrupt):
+        return frame
+    frame = frame[: piece.stored_size]
+    if len(frame) != piece.stored_size or checksums(frame) != piece.checksums:
+        return Corrupt(f"{piece.container} is damaged", kind="container_damaged")
+    return frame
+
+
+def _decoded(pieces: Sequence[Piece], frames: Sequence[memoryview | Corrupt]) -> list[Read]:
+    """The plain bytes of pieces that were made against nothing, all in one call."""
+    good = [
+        (piece, frame)
+        for piece, frame in zip(pieces, frames, strict=True)
+        if not isinstance(frame, Corrupt)
+    ]
+    plain = iter(decode_many([Stored(frame, p.codec, p.size) for p, frame in good]))
+    return [
+        frame if isinstance(frame, Corrupt) else _blamed(next(plain), piece)
+        for piece, frame in zip(pieces, frames, strict=True)
+    ]
+
+
+def _against(frame: memoryview | Corrupt, piece: Piece, reference: Read) -> Read:
+    """The plain bytes of a piece that was made against `reference`."""
     if isinstance(frame, Corrupt):
         return frame
     if isinstance(reference, Corrupt):
         return reference
-    frame = frame[: piece.stored_size]
-    if len(frame) != piece.stored_size or checksums(frame) != piece.checksums:
-        return Corrupt(f"{piece.container} is damaged", kind="container_damaged")
     try:
         return decode(frame, codec=piece.codec, size=piece.size, reference=reference)
     except Corrupt as error:
-        return Corrupt(f"{piece.container}: {error.message}", kind="container_damaged")
+        return _blamed(error, piece)
+
+
+def _blamed(found: Read, piece: Piece) -> Read:
+    """What was found; an error with the name of the container."""
+    if isinstance(found, Corrupt):
+        return Corrupt(f"{piece.container}: {found.message}", kind="container_damaged")
+    return found

@@ -6,6 +6,7 @@ import random
 import struct
 import sys
 import tracemalloc
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from datacat.errors import Corrupt
 from datacat.objects import codec
-from datacat.objects.codec import RAW, ZSTD, Encoder, decode
+from datacat.objects.codec import RAW, ZSTD, Encoder, Stored, decode, decode_many
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -90,15 +91,15 @@ def test_a_frame_is_kept_only_where_it_pays() -> None:
 
 
 class Tries:
-    """Counts the calls to the compressor."""
+    """Counts what is given to the compressor."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         real = codec._compress
 
-        def counted(data: bytes | memoryview, level: int) -> bytes:
-            self.count += 1
-            return real(data, level)
+        def counted(contents: Sequence[bytes | memoryview], level: int) -> list[bytes | memoryview]:
+            self.count += len(contents)
+            return real(contents, level)
 
         monkeypatch.setattr(codec, "_compress", counted)
 
@@ -135,6 +136,42 @@ def test_the_encoder_comes_back_when_a_kind_compresses_again(
     for _ in range(codec.GIVE_UP_AFTER - 1):
         encoder.encode(NOISE[:100], kind=".bin")
     assert encoder.encode(text(1000), kind=".bin")[0] == ZSTD, "what was before is forgotten"
+
+
+@given(
+    chunks=st.lists(st.tuples(contents, st.sampled_from([".csv", ".gz"])), max_size=12),
+    damaged=st.sets(st.integers(0, 11)),
+)
+@settings(deadline=None)
+def test_many_are_as_many_times_one(chunks: list[tuple[bytes, str]], damaged: set[int]) -> None:
+    """Also where some are damaged: the others come back."""
+    stored = Encoder(1).encode_many(chunks)
+    assert [(name, bytes(data)) for name, data in stored] == [
+        (name, bytes(data)) for name, data in (Encoder(1).encode(data) for data, _ in chunks)
+    ]
+    asked = [
+        Stored(bytes(data)[: len(data) // 2] if n in damaged else data, name, len(chunks[n][0]))
+        for n, (name, data) in enumerate(stored)
+    ]
+    for n, found in enumerate(decode_many(asked)):
+        if n in damaged and len(asked[n].data) < len(stored[n][1]):
+            assert isinstance(found, Corrupt)
+        else:
+            assert not isinstance(found, Corrupt)
+            assert bytes(found) == chunks[n][0]
+
+
+def test_many_of_a_kind_that_does_not_compress_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = Tries(monkeypatch)
+    encoder = Encoder(1)
+    noise = [(NOISE[:100], ".gz")] * codec.GIVE_UP_AFTER
+    encoder.encode_many(noise)
+    assert tries.count == codec.GIVE_UP_AFTER
+    found = encoder.encode_many(noise * codec.TRY_EVERY + [(text(1000), ".csv")])
+    assert tries.count == codec.GIVE_UP_AFTER + codec.GIVE_UP_AFTER + 1
+    assert found[-1][0] == ZSTD
+    encoder.encode_many([(text(1000), ".gz")] * codec.TRY_EVERY)
+    assert encoder.encode(text(1000), kind=".gz")[0] == ZSTD, "one that compressed was noticed"
 
 
 # Hostile frames
@@ -206,6 +243,21 @@ def test_a_hostile_frame_is_refused_in_bounded_memory(name: str) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_frame_among_others_harms_none(name: str) -> None:
+    good = [Stored(zstd.compress(data), ZSTD, len(data)) for data in (text(9000), text(300))]
+    tracemalloc.start()
+    try:
+        first, hostile, last = decode_many([good[0], Stored(HOSTILE[name], ZSTD, 5), good[1]])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (bytes(first), bytes(last)) == (text(9000), text(300))
+    # What follows a frame and adds nothing to it is not looked at.
+    assert isinstance(hostile, Corrupt) or bytes(hostile) == b"hello"
     assert peak < 1 << 20
 
 
