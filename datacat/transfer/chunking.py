@@ -56,6 +56,17 @@ class _Chunk:
     like: Piece | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Chunks that follow each other, the old ones around their place, and what each resembles."""
+
+    data: memoryview
+    spans: Sequence[Span]
+    kind: str
+    old: Sequence[OldChunk]
+    like: Sequence[Piece | None]
+
+
 class Chunking:
     """Stores content as chunks. Thread-safe.
 
@@ -108,18 +119,27 @@ class Chunking:
     def store(self, contents: Sequence[NewContent]) -> None:
         """Cut each, and store the chunks that are new."""
         olds = self._old_chunks(contents)
+        cut: list[tuple[bytes, _Section]] = []
+        whole: list[_Chunk] = []
         for new in contents:
             self._stop.check()
-            spans = self._spans(memoryview(new.data), start=0, final=True)
             old = olds.get(new.old, ())
+            spans = self._spans(memoryview(new.data), start=0, final=True)
             like, _ = _like(spans, old, shift=0)
             if len(spans) == 1:
-                self._put([_Chunk(new.digest, new.data, new.kind, like[0])])
-                continue
-            self._put(self._claimed(memoryview(new.data), spans, new.kind, old, like))
-            self._workspace.load(
-                "new_recipes", ((new.digest, n, span.digest) for n, span in enumerate(spans))
-            )
+                whole.append(_Chunk(new.digest, new.data, new.kind, like[0]))
+            else:
+                section = _Section(memoryview(new.data), spans, new.kind, old, like)
+                cut.append((new.digest, section))
+        self._put([*whole, *self._claimed([section for _, section in cut])])
+        self._workspace.load(
+            "new_recipes",
+            (
+                (digest, n, span.digest)
+                for digest, section in cut
+                for n, span in enumerate(section.spans)
+            ),
+        )
 
     def _old_chunks(self, contents: Sequence[NewContent]) -> dict[bytes | None, list[OldChunk]]:
         objects = {new.old for new in contents if new.old is not None}
@@ -185,26 +205,21 @@ class Chunking:
             for begin, end in zip(begins, ends, strict=False)
         ]
 
-    def _claimed(
-        self,
-        data: memoryview,
-        spans: Sequence[Span],
-        kind: str,
-        old: Sequence[OldChunk],
-        like: Sequence[Piece | None],
-    ) -> list[_Chunk]:
-        """Those chunks of a section that have to be stored."""
-        stored = {chunk.span.digest for chunk in old}
-        asked = [span.digest for span in spans if span.digest not in stored]
-        new = self._claims.take_chunks(asked) if asked else set()
-        first = spans[0].start
-        chunks: dict[bytes, _Chunk] = {}
-        for span, piece in zip(spans, like, strict=True):
-            if span.digest in new and span.digest not in chunks:
-                begin = span.start - first
-                view = data[begin : begin + span.size]
-                chunks[span.digest] = _Chunk(span.digest, view, kind, piece)
-        return list(chunks.values())
+    def _claimed(self, sections: Sequence[_Section]) -> list[_Chunk]:
+        """Those chunks of sections that have to be stored."""
+        held = {chunk.span.digest for section in sections for chunk in section.old}
+        asked = {span.digest for section in sections for span in section.spans} - held
+        new = self._claims.take_chunks(list(asked)) if asked else set()
+        chunks: list[_Chunk] = []
+        for section in sections:
+            first = section.spans[0].start
+            for span, piece in zip(section.spans, section.like, strict=True):
+                if span.digest in new:
+                    new.remove(span.digest)  # it may be there twice
+                    begin = span.start - first
+                    view = section.data[begin : begin + span.size]
+                    chunks.append(_Chunk(span.digest, view, section.kind, piece))
+        return chunks
 
     def _put(self, chunks: Sequence[_Chunk]) -> None:
         """Compress chunks and append them to a pack."""
@@ -253,14 +268,15 @@ class _Queue:
         self._old = old
         self._ordinal = 0
         self._shift = 0
+        self._held = 0
         self._naming: deque[tuple[memoryview, Future[list[Span]]]] = deque()
         self._storing: deque[Future[None]] = deque()
 
     def make_room(self) -> None:
         """Wait until one more section may be held in memory."""
-        slots = self._chunking._slots
-        while not slots.acquire(blocking=not (self._naming or self._storing)):
+        while not self._chunking._slots.acquire(blocking=not self._held):
             self._advance()
+        self._held += 1
 
     def add(self, data: memoryview, ends: Sequence[int], start: int) -> None:
         chunking = self._chunking
@@ -279,8 +295,9 @@ class _Queue:
             named.cancel()
         wait([named for _, named in self._naming])
         wait(self._storing)
-        for _ in range(len(self._naming) + len(self._storing)):
+        for _ in range(self._held):
             self._chunking._slots.release()
+        self._held = 0
         self._naming.clear()
         self._storing.clear()
 
@@ -290,6 +307,7 @@ class _Queue:
         else:
             self._storing[0].result()
             self._storing.popleft()
+            self._held -= 1
             self._chunking._slots.release()
 
     def _claim(self) -> None:
@@ -301,7 +319,8 @@ class _Queue:
             begin, end = spans[0].start + self._shift, spans[-1].end + self._shift
             old = chunking._old.window(self._old, begin, end)
         like, self._shift = _like(spans, old, shift=self._shift)
-        chunks = chunking._claimed(data, spans, self._kind, old, like) if spans else []
+        section = _Section(data, spans, self._kind, old, like)
+        chunks = chunking._claimed([section]) if spans else []
         rows = [(self._draft, self._ordinal + n, span.digest) for n, span in enumerate(spans)]
         chunking._workspace.load("drafts", rows)
         self._ordinal += len(spans)
