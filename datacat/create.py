@@ -23,6 +23,7 @@ def create_store(
     parameters: Parameters,
     link: LinkMode,
     shared: bool,
+    trash_days: int,
 ) -> None:
     """Make `backend` a store, unless it is one: of several who try, one decides what it is.
 
@@ -31,6 +32,8 @@ def create_store(
     """
     if parameters.digest not in ALGORITHMS:
         raise InvalidInput(f"unknown digest: {parameters.digest}", kind="bad_parameters")
+    if not 0 <= trash_days <= store_file.TRASH_DAYS_MAX:
+        raise InvalidInput(f"not a number of days: {trash_days}", kind="bad_parameters")
     backend.initialise(layout.directories(), group=group, shared=shared)
     if not backend.capabilities.atomic_create:
         raise NoStore(
@@ -48,6 +51,7 @@ def create_store(
         parameters=parameters,
         link=link,
         shared=shared,
+        trash_days=trash_days,
     )
     backend.create(layout.STORE, store_file.encode(info))
     begin_log(backend, client=client)

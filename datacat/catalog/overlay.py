@@ -99,9 +99,26 @@ class Overlay:
         key = (0 if row is None else row.id, number)
         return self.changes.params.get(key, {}), self.changes.metrics.get(key, {})
 
+    def is_trashed(self, name: str, number: int) -> bool:
+        """Whether this version exists and is in the trash."""
+        return state is not None and state.trashed_seq is not None
+
+    def is_gone(self, name: str, number: int) -> bool:
+        """Whether gc took this version, so that it cannot be restored."""
+        if state is None:
+            return False
+        self._load_condemned([state.manifest_key])
+        return self._condemned[state.manifest_key]
+
     def condemned_since_base(self) -> frozenset[str]:
         """Names on shared storage that were condemned by the records applied here."""
         return frozenset(self.changes.condemned)
+
+    def changed_since_base(self, identity: int) -> bool:
+        """Whether the records applied here are about this dataset, or made something from it."""
+        return identity in self.changes.datasets or any(
+            source == identity for *_, source, _ in self.changes.sources
+        )
 
     def drain(self, *, keep_datasets: bool = False) -> Changes:
         """The changes so far, to be written to the base; this fold goes on, and knows them.

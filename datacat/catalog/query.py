@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from datacat import text
+from datacat import refs, text
 from datacat.catalog import answers
 from datacat.catalog.record import StoredFile
-from datacat.catalog.references import References, trashed_error
+from datacat.catalog.references import References
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version
 
@@ -32,11 +32,16 @@ class KeptVersion:
     """A version whose content must stay: its dataset, the record that added it, its file list."""
 
     dataset: str
+    number: int
     seq: int
     trashed: bool
     tree: str
     bytes: int
     manifest: StoredFile
+
+    @property
+    def ref(self) -> str:
+        return refs.version_ref(self.dataset, self.number)
 
 
 class CatalogQuery(References):
@@ -74,6 +79,28 @@ class CatalogQuery(References):
         except NotFound:
             return ()
 
+    def identity(self, name: str) -> int:
+        """The stable id of the dataset that has or had this name. Raises `NotFound`."""
+        return self._identity(name)[0]
+
+    def made_from(self, name: str, numbers: Collection[int]) -> list[tuple[str, int]]:
+        """Versions outside the trash that were made from one of these, newest first, each with
+        the number of that one."""
+        found = self._all(
+            """
+            select distinct d.name || '@v' || v.number as ref, s.source_number, v.seq
+            from fold.sources s
+            join fold.versions v on v.dataset_id = s.dataset_id and v.number = s.number
+            join fold.datasets d on d.id = s.dataset_id
+            where s.source_id = $1
+                and s.source_number in (select unnest($2::bigint[]))
+                and v.trashed_seq is null
+            order by v.seq desc, s.source_number
+            """,
+            [self.identity(name), list(numbers)],
+        )
+        return [(ref, number) for ref, number, _ in found]
+
     def used_by(self, name: str, *, number: int | None = None) -> list[str]:
         """References of versions that were made from this dataset or version, newest first."""
         identity, _ = self._identity(name)
@@ -100,7 +127,7 @@ class CatalogQuery(References):
         identity, _ = self._identity(name)
         found = self._datasets("id = $1", [identity])
         if not found:
-            raise trashed_error(self._versions("dataset_id = $1", [identity])[0], whole=True)
+            raise self._not_there(self._versions("dataset_id = $1", [identity])[0], whole=True)
         return found[0]
 
     def datasets(
@@ -261,11 +288,12 @@ class CatalogQuery(References):
         """
         return [
             KeptVersion(
-                name, seq, trashed, tree, size, StoredFile(key=key, size=length, digest=digest)
+                *(name, number, seq, trashed, tree, size),
+                StoredFile(key=key, size=length, digest=digest),
             )
-            for name, seq, trashed, tree, size, key, length, digest in self._all(
+            for name, number, seq, trashed, tree, size, key, length, digest in self._all(
                 f"""
-                select d.name, v.seq, v.trashed_seq is not null, v.tree, v.bytes,
+                select d.name, v.number, v.seq, v.trashed_seq is not null, v.tree, v.bytes,
                     v.manifest_key, v.manifest_size, v.manifest_digest
                 from fold.versions v
                 join fold.datasets d on d.id = v.dataset_id

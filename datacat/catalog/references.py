@@ -22,15 +22,30 @@ class References:
     def resolve(self, ref: refs.Ref) -> Version:
         """The version that a reference means; without a version the newest.
 
-        Raises `NotFound` saying what there is instead: kinds `dataset_not_found`,
-        `version_not_found`, `version_trashed`; `InvalidInput` for an ambiguous hash.
+        Raises `NotFound` saying what there is instead (`dataset_not_found`, `version_not_found`,
+        `version_trashed`, `version_gone`); `InvalidInput` for an ambiguous hash.
         """
         identity, name = self._identity(ref.name)
-        number = self._number(identity, name, ref)
-        version = self._versions("dataset_id = $1 and number = $2", [identity, number])[0]
+        version = self._found(identity, self._number(identity, name, ref))
         if version.trashed_at is not None:
-            raise trashed_error(version, whole=ref.is_latest)
+            raise self._not_there(version, whole=ref.is_latest)
         return version
+
+    def find(self, ref: refs.Ref) -> Version:
+        """The version that a reference means, also one in the trash or beyond. As `resolve`."""
+        identity, name = self._identity(ref.name)
+        return self._found(identity, self._number(identity, name, ref))
+
+    def is_gone(self, version: Version) -> bool:
+        """Whether gc took this version: it cannot be restored."""
+        return bool(
+            self._all(
+                "select 1 from fold.versions v join fold.datasets d on d.id = v.dataset_id"
+                " join fold.condemned c on c.name = v.manifest_key"
+                " where d.name = $1 and v.number = $2",
+                [version.name, version.number],
+            )
+        )
 
     def current_name(self, name: str) -> str | None:
         """What the dataset that has or had this name is called now; None when nobody has."""
@@ -162,6 +177,13 @@ class References:
             commands=[f"datacat log {name}"],
         )
 
+    def _found(self, identity: int, number: int) -> Version:
+        return self._versions("dataset_id = $1 and number = $2", [identity, number])[0]
+
+    def _not_there(self, version: Version, *, whole: bool) -> NotFound:
+        """What to say about a version in the trash or beyond, or (`whole`) about its dataset."""
+        return (gone_error if self.is_gone(version) else trashed_error)(version, whole=whole)
+
     def _versions(self, condition: str, parameters: Sequence[object]) -> list[Version]:
         return [
             answers.version_of(row)
@@ -192,4 +214,14 @@ def trashed_error(version: Version, *, whole: bool) -> NotFound:
         f"{ref} is in the trash: {version.trashed_by} put it there on {when}",
         kind="version_trashed",
         commands=[f"datacat restore {ref}"],
+    )
+
+
+def gone_error(version: Version, *, whole: bool) -> NotFound:
+    """The same of what gc took: nothing can bring it back."""
+    return NotFound(
+        f"{version.name if whole else version.ref} is gone for good: {version.trashed_by} removed"
+        " it, and gc freed its space",
+        kind="version_gone",
+        commands=[f"datacat log {version.name}" if not whole else "datacat ls"],
     )

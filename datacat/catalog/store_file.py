@@ -11,15 +11,19 @@ from msgspec import Meta
 
 from datacat import layout
 from datacat.errors import Corrupt, FormatTooNew, NoStore
-from datacat.model import Layout, LinkMode, Parameters, StoreInfo
+from datacat.model import TRASH_DAYS, Layout, LinkMode, Parameters, StoreInfo
 from datacat.text import rfc3339
 
 STORE_FILE_BYTES_MAX = 64 * 1024
 """More than this is not a store.json of ours."""
 
+TRASH_DAYS_MAX = 36_500
+"""A hundred years: who wants more than that does not want a trash that is ever emptied."""
+
 _Size = Annotated[int, Meta(ge=1, le=1 << 40)]
 _Small = Annotated[int, Meta(ge=1, le=1 << 20)]
 _Text = Annotated[str, Meta(max_length=4_096)]
+_Days = Annotated[int, Meta(ge=0, le=TRASH_DAYS_MAX)]
 
 
 class _ParametersFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,7 @@ class _StoreFile(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool
     link: Literal["auto", "reflink", "copy", "hardlink", "symlink"]
     parameters: _ParametersFile
+    trash_days: _Days = TRASH_DAYS
 
 
 def encode(info: StoreInfo) -> bytes:
@@ -62,6 +67,7 @@ def encode(info: StoreInfo) -> bytes:
             "created_by": info.created_by,
             "shared": info.shared,
             "link": info.link.value,
+            **({} if info.trash_days == TRASH_DAYS else {"trash_days": info.trash_days}),
             "parameters": parameters,
         },
         indent=2,
@@ -104,6 +110,7 @@ def decode(data: bytes, place: str) -> StoreInfo:
         created_at=file.created_at,
         created_by=file.created_by,
         shared=file.shared,
+        trash_days=file.trash_days,
         link=LinkMode(file.link),
         parameters=Parameters(
             **{name: getattr(file.parameters, name) for name in Parameters.__slots__}

@@ -33,6 +33,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("alias", "Point a name at a version: cmr@gold"),
             Entry("edit", "Change description, tags, owner, message"),
             Entry("rename", "Rename a dataset; the old name keeps working"),
+            Entry("rm", "Move a dataset or version to the trash"),
+            Entry("restore", "Bring it back from the trash"),
         ),
     ),
     (

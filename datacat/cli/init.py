@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 An empty or new folder becomes a store; a folder that is a store is joined. Either way it is
-remembered as yours. --link, --layout and --digest are fixed for the team when it is created.
+remembered as yours. --link, --layout, --digest and --trash-days are fixed for the team then.
 """
 EXAMPLES = (
     ("datacat init /shared/datacat", "make it, or join it"),
@@ -49,6 +49,13 @@ EXAMPLES = (
     default="blake3",
     help="What content is named by.",
 )
+@click.option(
+    "--trash-days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    metavar="N",
+    help="How long what is removed can be restored.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Use it although another store is configured.")
 @click.pass_obj
 def command(
@@ -61,6 +68,7 @@ def command(
     link: str | None,
     layout: str,
     digest: str,
+    trash_days: int,
     yes: bool,
 ) -> int:
     from datacat.cli.place import absolute, check_new, synced_by
@@ -93,6 +101,7 @@ def command(
             group=group,
             parameters=Parameters(digest=digest, layout=Layout(layout)),
             link=LinkMode(link) if link else LinkMode.AUTO,
+            trash_days=trash_days,
             client=client,
         )
     try:

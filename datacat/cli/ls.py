@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from datacat.cli.command import Command, Count
 from datacat.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from datacat.model import Listing
 
 ABOUT = """\
 QUERY is looked for, in any case, in names, descriptions, tags, owners, aliases and the newest
@@ -29,6 +34,7 @@ EXAMPLES = (
 )
 @click.option("--wide", is_flag=True, help="More columns: files, tags, aliases.")
 @click.option("--tree", is_flag=True, help="Show the versions below each name.")
+@click.option("--trash", is_flag=True, help="List what rm moved to the trash, by version.")
 @click.option("--limit", type=Count(), metavar="N", help="At most N lines.")
 @click.pass_obj
 def command(
@@ -43,6 +49,7 @@ def command(
     sort: str | None,
     wide: bool,
     tree: bool,
+    trash: bool,
     limit: int | None,
 ) -> None:
     from datacat.cli.arguments import parse_since, parse_sort
@@ -50,6 +57,8 @@ def command(
     from datacat.render.listing import print_datasets, print_tree, totals
     from datacat.render.rename import now_called
 
+    if trash and (files or tree or wide):
+        raise click.UsageError("--trash and --files, --tree or --wide exclude each other")
     if files:
         _files(run, query, limit)
         return
@@ -66,7 +75,12 @@ def command(
         sort=key,
         descending=descending,
         limit=limit,
+        trash=trash,
     )
+    filtered = bool(query or mine or owner or tags or since or limit)
+    if trash:
+        _trash(run, listing, filtered=filtered)
+        return
     versions = {d.name: run.store.versions(d.name) for d in listing.datasets} if tree else {}
     if screen.json:
         screen.document(
@@ -89,7 +103,6 @@ def command(
         print_tree(screen, listing.datasets, versions)
     else:
         print_datasets(screen, listing.datasets, wide=wide)
-    filtered = bool(query or mine or owner or tags or since or limit)
     screen.answers.flush()
     screen.note(totals(listing, place=run.store.url, query=query, filtered=filtered))
 
@@ -108,3 +121,24 @@ def _files(run: Invocation, ref: str | None, limit: int | None) -> None:
         run.screen.answers_of(json_array(shapes.file(file) for file in found))
     else:
         run.screen.answers_of(file_lines(run.screen, found))
+
+
+def _trash(run: Invocation, listing: Listing, *, filtered: bool) -> None:
+    """What can be restored, version by version."""
+    from datacat.render import shapes
+    from datacat.render.trash import print_trash, trash_total
+
+    screen, store = run.screen, run.store
+    found = {dataset.name: store.trash(dataset.name) for dataset in listing.datasets}
+    if screen.json:
+        screen.document(
+            [
+                {**shapes.dataset(d), "version_list": [shapes.version(v) for v in found[d.name]]}
+                for d in listing.datasets
+            ]
+        )
+        return
+    versions = [version for name in found for version in found[name]]
+    print_trash(screen, versions, days=store.info.trash_days)
+    screen.answers.flush()
+    screen.note(trash_total(versions, filtered=filtered))

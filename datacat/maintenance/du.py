@@ -7,7 +7,8 @@ only the trash holds, as the catalog that describes all this, or as what nothing
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from datacat import layout, refs
@@ -18,6 +19,9 @@ from datacat.model import DatasetDiskUse, DiskUse
 from datacat.objects.pack import FIXED_BYTES, entry_bytes
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
+
+_THESE = "these"
+"""Stands for the versions that are looked at, where mark counts by dataset."""
 
 
 def disk_use(
@@ -37,6 +41,29 @@ def disk_use(
         _weigh(workspace, entry=entry_bytes(DIGEST_BYTES[store.algorithm]))
         watch.stop.check()
         return _total(store, workspace, query, kept, holders=holders, names=listed)
+
+
+def only_held_by(
+    store: OpenedStore, query: CatalogQuery, versions: Collection[str], *, watch: Watch
+) -> int:
+    """Bytes that only these versions, given as references, are read from.
+
+    That is what deleting all of them would free. Raises `Corrupt` as `disk_use`.
+    """
+    kept = [replace(v, dataset=_THESE if v.ref in versions else "") for v in query.kept()]
+    with Workspace() as workspace:
+        _list_store(store, workspace, watch)
+        mark(store, workspace, query, kept, holders={"": 0, _THESE: 1}, watch=watch)
+        _weigh(workspace, entry=entry_bytes(DIGEST_BYTES[store.algorithm]))
+        (freed,) = workspace.row(
+            """
+            select coalesce(sum(n.bytes), 0)::bigint
+            from uses u
+            join units n on n.container = u.container and n."offset" = u."offset"
+            where u.holder = 1 and n.holders = 1
+            """
+        )
+    return int(freed)
 
 
 def _dataset(query: CatalogQuery, name: str) -> str:

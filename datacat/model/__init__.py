@@ -16,10 +16,19 @@ from datacat.model.dataset import (
 from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
 from datacat.model.organise import AliasChange, AliasInfo, Edit, EditResult, RenameResult
-from datacat.model.place import InitResult, Layout, LinkMode, Parameters, StoreInfo
+from datacat.model.place import (
+    TRASH_DAYS,
+    InitResult,
+    Layout,
+    LinkMode,
+    Parameters,
+    StoreInfo,
+)
 from datacat.model.team import Copy
+from datacat.model.trash import Removal, Restored
 
 __all__ = [
+    "TRASH_DAYS",
     "AddResult",
     "AliasChange",
     "AliasInfo",
@@ -45,7 +54,9 @@ __all__ = [
     "LogEntry",
     "Parameters",
     "PullResult",
+    "Removal",
     "RenameResult",
+    "Restored",
     "Scalar",
     "Shown",
     "StatusEntry",

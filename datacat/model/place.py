@@ -43,9 +43,13 @@ class Parameters:
     chunk_max_bytes: int = 256 * 1024
 
 
+TRASH_DAYS = 30
+"""How long what was removed can be restored, unless the store says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """`store.json`: what a store is."""
+    """`store.json`: what a store is. `trash_days` is how long what was removed can be restored."""
 
     id: str
     name: str
@@ -55,6 +59,7 @@ class StoreInfo:
     parameters: Parameters
     link: LinkMode = LinkMode.AUTO
     shared: bool = True
+    trash_days: int = TRASH_DAYS
 
 
 @dataclass(frozen=True, slots=True)

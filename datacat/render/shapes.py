@@ -21,7 +21,9 @@ from datacat.model import (
     InitResult,
     LogEntry,
     PullResult,
+    Removal,
     RenameResult,
+    Restored,
     Scalar,
     Shown,
     StatusEntry,
@@ -70,6 +72,8 @@ def version(of: Version) -> Document:
         "params": _scalars(of.params),
         "metrics": _scalars(of.metrics),
         "code": _code(of.code),
+        "trashed_at": rfc3339(of.trashed_at) if of.trashed_at else None,
+        "trashed_by": of.trashed_by,
     }
 
 
@@ -268,6 +272,20 @@ def disk_use(of: DiskUse) -> Document:
         "free_bytes": of.free_bytes,
         "datasets": [dataset_disk_use(one) for one in of.datasets],
     }
+
+
+def removed(of: Removal, *, dry_run: bool) -> Document:
+    return {
+        "trashed": [version.ref for version in of.versions],
+        "until": rfc3339(of.until),
+        "frees_bytes": of.frees_bytes,
+        "needed_by": list(of.needed_by),
+        "dry_run": dry_run,
+    }
+
+
+def restored(of: Restored) -> Document:
+    return {"restored": [v.ref for v in of.versions], "already": list(of.already)}
 
 
 def joined(of: InitResult, *, user: str) -> Document:

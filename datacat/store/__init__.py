@@ -16,17 +16,18 @@ from collections.abc import Sequence
 from datacat.backend import Backend
 from datacat.backend.open import open_backend
 from datacat.create import create_store
-from datacat.model import LinkMode, Parameters
+from datacat.model import TRASH_DAYS, LinkMode, Parameters
 from datacat.opened import Client, assemble
 from datacat.store.looking import Looking
 from datacat.store.organising import Organising
+from datacat.store.removing import Removing
 from datacat.store.saving import Saving
 from datacat.store.upkeep import Upkeep
 
 __all__ = ["Store"]
 
 
-class Store(Saving, Looking, Organising, Upkeep):
+class Store(Saving, Looking, Organising, Removing, Upkeep):
     """A team's shared place for datasets, as `datacat.open_store` or `Store.create` gives it.
 
     A `Store` may be used from one thread at a time, and with `with`.
@@ -65,11 +66,13 @@ class Store(Saving, Looking, Organising, Upkeep):
         parameters: Parameters | None = None,
         link: LinkMode = LinkMode.AUTO,
         shared: bool = True,
+        trash_days: int = TRASH_DAYS,
     ) -> Store:
         """Create a store at `url`, an empty or missing folder, or open the one that is there.
 
-        `shared` makes it writable for `group` (by default the group of the folder above). Raises
-        `Failed` when the folder holds something else, `NotFound` when its parent does not exist.
+        `shared` makes it writable for `group` (by default the group of the folder above);
+        `trash_days` is how long what was removed can be restored. Raises `Failed` when the folder
+        holds something else, `NotFound` when its parent does not exist.
         """
         backend = open_backend(url)
         create_store(
@@ -81,5 +84,6 @@ class Store(Saving, Looking, Organising, Upkeep):
             parameters=parameters or Parameters(),
             link=link,
             shared=shared,
+            trash_days=trash_days,
         )
         return cls(assemble(backend, client=client))

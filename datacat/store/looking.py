@@ -32,9 +32,11 @@ class Looking(Handle):
         sort: str = "updated",
         descending: bool | None = None,
         limit: int | None = None,
+        trash: bool = False,
     ) -> Listing:
         """The datasets, newest change first. `query` is looked for, without case, in names,
         descriptions, tags, owners, aliases and last messages. `sort` is updated, name or size.
+        With `trash` those that have versions in the trash, and what is counted are those.
 
         >>> [(d.name, d.latest, d.owner) for d in store.ls("first").datasets]
         [('cmr', 'cmr@v1', 'alice')]
@@ -48,6 +50,7 @@ class Looking(Handle):
             sort=sort,
             descending=descending,
             limit=limit,
+            trash=trash,
         )
 
     def files(self, ref: str) -> Iterator[FileInfo]:

@@ -16,6 +16,7 @@ from datacat.store import Store
 VERBS = (
     *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename"),
+    *("rm", "restore"),
 )
 
 

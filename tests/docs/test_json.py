@@ -38,6 +38,8 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Alias": (shapes.alias, model.AliasInfo),
     "AliasChange": (shapes.alias_change, model.AliasChange),
     "Renamed": (shapes.renamed, model.RenameResult),
+    "Removal": (lambda result: shapes.removed(result, dry_run=True), model.Removal),
+    "Restored": (shapes.restored, model.Restored),
     "DiskUse": (shapes.disk_use, model.DiskUse),
     "DatasetDiskUse": (shapes.dataset_disk_use, model.DatasetDiskUse),
     "Verified": (lambda result: shapes.verified([result]), model.VerifyResult),
