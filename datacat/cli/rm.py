@@ -15,8 +15,8 @@ ABOUT = """\
 REF is NAME@v3, or NAME for the dataset with all its versions; that asks first. Nothing is deleted:
 restore brings it back until gc frees its space, after some weeks.
 
-Refused without --force: what an alias points to, what another version was made from, and what is
-not yours.
+Refused without --force: what an alias points to, what another version was made from, what somebody
+pulled in the last 30 days, and what is not yours.
 """
 EXAMPLES = (
     ("datacat rm cmr@v2", "one version"),

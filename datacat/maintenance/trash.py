@@ -19,15 +19,19 @@ from datacat.catalog.query import CatalogQuery
 from datacat.catalog.record import Envelope, VersionRemove, VersionRestore
 from datacat.catalog.references import gone_error
 from datacat.catalog.snapshot import Snapshot
+from datacat.copies import working_copies
 from datacat.errors import Conflict, InvalidInput, Refused
 from datacat.maintenance.du import only_held_by
-from datacat.model import Removal, Restored, Version
+from datacat.model import Copy, Removal, Restored, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.organise.permission import check_permission
 from datacat.text import printable
 
 NUMBERS_MAX = 10_000
 """Versions that one record removes or restores: a limit of the format."""
+
+RECENT_DAYS = 30
+"""Who pulled a version so lately may still work with it."""
 
 NEEDED_SHOWN = 10
 """Reasons that a refusal lists; further ones are counted."""
@@ -159,7 +163,10 @@ def _checked(
             again=forced,
             force=force,
         )
-    needed = tuple(itertools.chain.from_iterable(_needed_by(query, g, going) for g in groups))
+    pulled = _pulled_lately(store, query)
+    needed = tuple(
+        itertools.chain.from_iterable(_needed_by(query, g, going, pulled) for g in groups)
+    )
     if needed and not force:
         lines = [f"  {reason}" for reason in needed[:NEEDED_SHOWN]]
         if len(needed) > NEEDED_SHOWN:
@@ -173,7 +180,19 @@ def _checked(
     return needed
 
 
-def _needed_by(query: CatalogQuery, group: _Group, going: Collection[str]) -> Iterator[str]:
+def _pulled_lately(store: OpenedStore, query: CatalogQuery) -> list[Copy]:
+    """The copies that other people pulled in the last weeks, as far as they share that."""
+    since = store.client.now() - timedelta(days=RECENT_DAYS)
+    return [
+        copy
+        for copy in working_copies(store, query)
+        if copy.user != store.client.user and copy.pulled_at is not None and copy.pulled_at >= since
+    ]
+
+
+def _needed_by(
+    query: CatalogQuery, group: _Group, going: Collection[str], pulled: Sequence[Copy]
+) -> Iterator[str]:
     """Sentences about who needs versions that are `going`, apart from others that are."""
     for version in group.versions:
         for alias in version.aliases:
@@ -182,6 +201,10 @@ def _needed_by(query: CatalogQuery, group: _Group, going: Collection[str]) -> It
     for ref, number in query.made_from(group.name, numbers):
         if ref not in going:
             yield f"{ref} was made from {refs.version_ref(group.name, number)}"
+    there = {version.ref for version in group.versions}
+    for copy in pulled:
+        if copy.ref in there:
+            yield f"{copy.user} pulled {copy.ref} on {copy.pulled_at:%Y-%m-%d} to {copy.place}"
 
 
 def _remove(

@@ -48,7 +48,7 @@ def removed(removal: Removal, *, dry_run: bool) -> Iterator[str]:
 
 def _needed(removal: Removal) -> Iterator[str]:
     if not removal.needed_by:
-        yield "  used by: nothing"
+        yield "  in use: nobody    used by: nothing"
     for reason in removal.needed_by[:NAMES_SHOWN]:
         yield f"  {printable(reason)}"
     more = len(removal.needed_by) - NAMES_SHOWN

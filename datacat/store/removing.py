@@ -27,7 +27,8 @@ class Removing(Handle):
         """Move versions to the trash; a name without a version is the whole dataset.
 
         Nothing is deleted: `restore` brings them back, for as many days as the store says. What an
-        alias points to or a version was made from, and what is not yours, needs `force`. `confirm`
+        alias points to, a version was made from or somebody pulled in the last 30 days, and what
+        is not yours, needs `force`. `confirm`
         is asked when it is known what goes, before it does. `measure` also says what gc will free;
         for that it reads the lists of files of all versions.
 

@@ -47,7 +47,10 @@ def test_a_dataset_in_a_script_needs_a_yes(alice: Person, cmr: Path) -> None:
     assert "datacat rm cmr --yes" in refused.err
     assert alice.run("--json", "rm", "cmr", code=6).json["error"]["code"] == "needs_yes"
     looked = alice.run("rm", "cmr", "-n")
-    assert "Would move cmr (2 versions, 19 B) to the trash.\n  used by: nothing\n" in looked.err
+    assert (
+        "Would move cmr (2 versions, 19 B) to the trash.\n  in use: nobody    used by: nothing\n"
+        in looked.err
+    )
     assert looked.err.endswith("Nothing was moved (dry run).\n")
     assert looked.out == ""
     document = alice.run("--json", "rm", "cmr", "--yes").json

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,20 @@ def test_what_somebody_needs_stays(alice: Store, tmp_path: Path) -> None:
 def test_what_goes_together_does_not_need_each_other(alice: Store, tmp_path: Path) -> None:
     save(alice, tmp_path / "unet", "unet", "weights", sources=["cmr@v2"])
     assert refs(alice.rm(["cmr@v2", "unet", "cmr@v2"])) == ["cmr@v2", "unet@v1"]
+
+
+def test_what_somebody_pulled_lately_stays(store: Opened, alice: Store, tmp_path: Path) -> None:
+    alice.pull("cmr@v1", dest=tmp_path / "mine")
+    store("bob").pull("cmr@v2", dest=tmp_path / "his")
+    assert refs(alice.rm(["cmr@v1"])) == ["cmr@v1"], "one's own copy is no reason"
+    for words in (["cmr@v2"], ["cmr"]):
+        with pytest.raises(Refused, match="bob pulled cmr@v2 on 20") as caught:
+            alice.rm(words)
+        assert caught.value.kind == "still_needed"
+        assert f"hub:{tmp_path / 'his'}" in str(caught.value)
+    assert refs(alice.rm(["cmr@v3"])) == ["cmr@v3"]
+    later = replace(alice._opened.client, now=lambda: datetime.now(UTC) + timedelta(days=31))
+    assert refs(Store.open(alice.url, client=later).rm(["cmr"])) == ["cmr@v2"]
 
 
 def test_only_owner_and_author(store: Opened, alice: Store, tmp_path: Path) -> None:
