@@ -80,9 +80,21 @@ class Overlay:
 
     def message(self, name: str, number: int) -> str | None:
         """What is said about a version, None when there is no such version."""
-        row = self.resolve(name)
-        state = None if row is None else self._state(row.id, number)
+        state = self._state_of(name, number)
         return None if state is None else state.message
+
+    def is_trashed(self, name: str, number: int) -> bool:
+        """Whether this version exists and is in the trash."""
+        state = self._state_of(name, number)
+        return state is not None and state.trashed_seq is not None
+
+    def is_gone(self, name: str, number: int) -> bool:
+        """Whether gc took this version, so that it cannot be restored."""
+        state = self._state_of(name, number)
+        if state is None:
+            return False
+        self._load_condemned([state.manifest_key])
+        return self._condemned[state.manifest_key]
 
     def tags_since_base(self, name: str) -> dict[str, bool]:
         """Tags of a dataset that the records applied here added (True) or removed (False)."""
@@ -98,17 +110,6 @@ class Overlay:
         row = self.resolve(name)
         key = (0 if row is None else row.id, number)
         return self.changes.params.get(key, {}), self.changes.metrics.get(key, {})
-
-    def is_trashed(self, name: str, number: int) -> bool:
-        """Whether this version exists and is in the trash."""
-        return state is not None and state.trashed_seq is not None
-
-    def is_gone(self, name: str, number: int) -> bool:
-        """Whether gc took this version, so that it cannot be restored."""
-        if state is None:
-            return False
-        self._load_condemned([state.manifest_key])
-        return self._condemned[state.manifest_key]
 
     def condemned_since_base(self) -> frozenset[str]:
         """Names on shared storage that were condemned by the records applied here."""
@@ -185,6 +186,10 @@ class Overlay:
         if key not in self._states:
             self._load_states([key])
         return self._states[key]
+
+    def _state_of(self, name: str, number: int) -> VersionState | None:
+        row = self.resolve(name)
+        return None if row is None else self._state(row.id, number)
 
     def _changing(self, identity: int, number: int) -> VersionState:
         """The state of a version that exists, marked as changed."""
