@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
+from kept import Kept
 from measure import Series, remove, timed
 
 DATACAT = str(Path(sys.executable).with_name("datacat"))
@@ -27,33 +27,12 @@ class Row:
     met: bool
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What a run found, kept in a file: a run of other cases adds to it."""
+@dataclass
+class Rows(Kept):
+    """What a run found: a run of other cases adds to it."""
 
-    scale: float
-    machine: str
     cases: dict[str, list[Row]] = field(default_factory=dict)
     measured: dict[str, str] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        """Write the file so that it is whole at all times."""
-        temporary = path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
-        os.replace(temporary, path)
-
-
-def load_rows(path: Path, *, scale: float, machine: str) -> Rows:
-    """The rows of a run before, or none. Refuses to mix scales or machines."""
-    if not path.exists():
-        return Rows(scale, machine)
-    found = msgspec.json.decode(path.read_bytes(), type=Rows)
-    if found.scale != scale or found.machine != machine:
-        raise SystemExit(
-            f"{path} holds a run at scale {found.scale} on {found.machine}: name another folder"
-            " or remove the file"
-        )
-    return found
 
 
 class Bench:

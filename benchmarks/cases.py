@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from apart import apart
@@ -19,29 +19,12 @@ def large(bench: Bench) -> None:
     """One incompressible file."""
     size = int(4 * 2**30 * bench.scale)
     source = bench.workdir / "large"
-    marker = source / ".datacat"
     source.mkdir()
     incompressible_file(source / "file.bin", size)
     touch = size >> 19  # twice the file
-    copy, out = bench.workdir / "copy", bench.workdir / "out"
     name = f"{size / 2**30:.1f} GiB file"
 
-    def add() -> Sequence[str]:
-        remove(copy)
-        remove(marker)
-        bench.fresh_store()
-        settle(source, touch_mib=touch)
-        return [DATACAT, "-q", "add", str(source)]
-
-    def cp() -> Sequence[str]:
-        remove(copy)
-        settle(source, touch_mib=touch)
-        return ["sh", "-c", f"cp -r {source} {copy} && sync -f {copy}"]
-
-    ours, theirs = Series("datacat add"), Series("cp -r + sync -f")
-    alternate(bench.rounds, (theirs, cp, None), (ours, add, bench.environment))
-    remove(copy)
-    bench.against(f"add of a {name}", ours, theirs, 1.3)
+    bench.against(f"add of a {name}", *_add(bench, source, touch_mib=touch), 1.3)
 
     again = Series("add again")
     alternate(bench.rounds, (again, lambda: [DATACAT, "-q", "add", str(source)], bench.environment))
@@ -71,24 +54,15 @@ def large(bench: Bench) -> None:
     bench.against(stored, twin, hashing, None)
     remove(other)
 
-    def pull(*options: str) -> Callable[[], Sequence[str]]:
-        def prepare() -> Sequence[str]:
-            remove(out)
-            settle(source, touch_mib=touch)
-            return [DATACAT, "-q", "pull", "large", "-d", str(out), *options]
+    bench.against(f"pull of a {name}", *_pull(bench, source, touch_mib=touch), 1.2)
+    linked, out = Series("pull --link"), bench.workdir / "out"
 
-        return prepare
-
-    def plain() -> Sequence[str]:
+    def link() -> Sequence[str]:
         remove(out)
-        settle(source, touch_mib=touch)
-        return ["cp", "-r", str(source), str(out)]
+        settle(source)
+        return [DATACAT, "-q", "pull", "large", "-d", str(out), "--link", "symlink"]
 
-    ours, theirs = Series("pull"), Series("cp -r")
-    alternate(bench.rounds, (theirs, plain, None), (ours, pull(), bench.environment))
-    bench.against(f"pull of a {name}", ours, theirs, 1.2)
-    linked = Series("pull --link")
-    alternate(bench.rounds, (linked, pull("--link", "symlink"), bench.environment))
+    alternate(bench.rounds, (linked, link, bench.environment))
     bench.within("pull --link symlink of it", linked, 1.0)
     remove(out)
     with mounted_xfs(bench.workdir, size * 3 + 2**30) as mounted:
@@ -120,43 +94,54 @@ def small(bench: Bench) -> None:
     count = max(500, int(100_000 * bench.scale))
     source = bench.workdir / "small"
     many_files(source, count, 10 * 1024)
-    copy, out = bench.workdir / "copy", bench.workdir / "out"
     touch = count * 10 * 2 >> 10
     name = f"{count:,} files of 10 KiB"
+    bench.against(f"add of {name}", *_add(bench, source, touch_mib=touch), 0.3)
+    again = Series("add again")
+    alternate(bench.rounds, (again, lambda: [DATACAT, "-q", "add", str(source)], bench.environment))
+    bench.within("the same again, unchanged", again, 2.5)
+    bench.against(f"pull of {name}", *_pull(bench, source, touch_mib=touch), 1.3)
+
+
+def _add(bench: Bench, source: Path, *, touch_mib: int) -> tuple[Series, Series]:
+    """The first add of a folder, and a durable copy of it."""
+    copy = bench.workdir / "copy"
 
     def add() -> Sequence[str]:
         remove(copy)
         remove(source / ".datacat")
         bench.fresh_store()
-        settle(source, touch_mib=touch)
+        settle(source, touch_mib=touch_mib)
         return [DATACAT, "-q", "add", str(source)]
 
     def cp() -> Sequence[str]:
         remove(copy)
-        settle(source, touch_mib=touch)
+        settle(source, touch_mib=touch_mib)
         return ["sh", "-c", f"cp -r {source} {copy} && sync -f {copy}"]
 
     ours, theirs = Series("datacat add"), Series("cp -r + sync -f")
     alternate(bench.rounds, (theirs, cp, None), (ours, add, bench.environment))
     remove(copy)
-    bench.against(f"add of {name}", ours, theirs, 0.3)
-    again = Series("add again")
-    alternate(bench.rounds, (again, lambda: [DATACAT, "-q", "add", str(source)], bench.environment))
-    bench.within("the same again, unchanged", again, 2.5)
+    return ours, theirs
+
+
+def _pull(bench: Bench, source: Path, *, touch_mib: int) -> tuple[Series, Series]:
+    """A pull of the dataset that was saved from a folder, and a copy of the folder."""
+    out = bench.workdir / "out"
 
     def pull() -> Sequence[str]:
         remove(out)
-        settle(source, bench.store, touch_mib=touch)
-        return [DATACAT, "-q", "pull", "small", "-d", str(out)]
+        settle(source, bench.store, touch_mib=touch_mib)
+        return [DATACAT, "-q", "pull", source.name, "-d", str(out)]
 
-    def plain() -> Sequence[str]:
+    def cp() -> Sequence[str]:
         remove(out)
-        settle(source, touch_mib=touch)
+        settle(source, touch_mib=touch_mib)
         return ["cp", "-r", str(source), str(out)]
 
     ours, theirs = Series("pull"), Series("cp -r")
-    alternate(bench.rounds, (theirs, plain, None), (ours, pull, bench.environment))
-    bench.against(f"pull of {name}", ours, theirs, 1.3)
+    alternate(bench.rounds, (theirs, cp, None), (ours, pull, bench.environment))
+    return ours, theirs
 
 
 def catalog(bench: Bench) -> None:

@@ -181,7 +181,10 @@ def disk_usage(root: Path) -> int:
     total = 0
     for folder, _, names in os.walk(root):
         for path in [folder, *(os.path.join(folder, name) for name in names)]:
-            found = os.lstat(path)
+            try:
+                found = os.lstat(path)
+            except FileNotFoundError:  # what a tool leaves behind may still be tidying up
+                continue
             if found.st_ino not in seen:
                 seen.add(found.st_ino)
                 total += found.st_blocks * 512

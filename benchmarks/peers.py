@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apart import apart
+from kept import load
 from measure import Failed, between_markers, machine, remove
 from versus.peer import Peer
 from versus.plot import draw
-from versus.results import Case, Measured, Results, load, new_case
+from versus.results import Case, Measured, Results, new_case
 from versus.table import section, table
 from versus.tools import PEERS
 from versus.trial import Place, environment, run_trial
@@ -37,7 +38,7 @@ def main() -> None:
     given.workdir.mkdir(parents=True, exist_ok=True)
     workdir: Path = given.workdir.resolve()
     kept = workdir / "peers.json"
-    results = load(kept, scale=given.scale, machine=machine())
+    results = load(Results, kept, scale=given.scale, machine=machine())
     base = environment(given.tools)
     peers = _installed(given.only, results, base)
     for name in given.workloads:

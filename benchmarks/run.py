@@ -14,8 +14,9 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import Bench, Rows, load_rows, table
+from bench import Bench, Rows, table
 from cases import CASES
+from kept import load
 from measure import between_markers, machine
 
 README = Path(__file__).with_name("README.md")
@@ -27,7 +28,7 @@ def main() -> None:
     given.workdir.mkdir(parents=True, exist_ok=True)
     bench = Bench(given.workdir.resolve(), given.scale, given.rounds)
     kept = bench.workdir / "run.json"
-    rows = load_rows(kept, scale=given.scale, machine=machine())
+    rows = load(Rows, kept, scale=given.scale, machine=machine())
     for case in given.cases:
         bench.clear()
         bench.rows = []

@@ -1,14 +1,13 @@
-"""What was measured, kept in a file, so that a run can go on where it was stopped."""
+"""What was measured of each peer on each workload."""
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
+from kept import Kept
 from measure import Run
 
 from versus.trees import files_of
@@ -89,30 +88,9 @@ def new_case(steps: Sequence[Step], versions: Path) -> Case:
 
 
 @dataclass
-class Results:
-    """Everything of one folder. Rounds of another scale or machine do not belong in it."""
+class Results(Kept):
+    """Everything of one folder."""
 
-    scale: float
-    machine: str
     versions: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        """Write the file so that it is whole at all times."""
-        temporary = path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
-        os.replace(temporary, path)
-
-
-def load(path: Path, *, scale: float, machine: str) -> Results:
-    """What a run before left, or nothing. Refuses to mix scales or machines."""
-    if not path.exists():
-        return Results(scale, machine)
-    found = msgspec.json.decode(path.read_bytes(), type=Results)
-    if found.scale != scale or found.machine != machine:
-        raise SystemExit(
-            f"{path} holds a run at scale {found.scale} on {found.machine}: name another folder"
-            " or remove the file"
-        )
-    return found
