@@ -83,6 +83,12 @@ class Refused(DatacatError):
     default_kind = "refused"
 
 
+class ReadOnly(Refused, PermissionError):
+    """Versions never change: what would write to one is refused."""
+
+    default_kind = "read_only"
+
+
 class Conflict(Refused):
     """Someone else saved in between."""
 

@@ -62,3 +62,19 @@ def choose_parts(
         select m.object, m.ordinal, m.chunk, m.seq from made m join chosen using (object, seq)
         """
     )
+
+
+def drop_endless(workspace: Workspace, needed: str, *, parts: str) -> None:
+    """Remove from `parts` the recipes that no store has made, for `needed(digest, size)`.
+
+    A forged recipe can repeat a chunk without end; it is not looked up to the last row.
+    """
+    workspace.execute(
+        f"""
+        delete from {identifier(parts)} where object in (
+            select p.object from {identifier(parts)} p
+            join {identifier(needed)} n on n.digest = p.object
+            group by p.object having count(*) > max(n.size) // {CHUNK_BYTES_MIN} + 1
+        )
+        """
+    )

@@ -17,7 +17,7 @@ from datacat import layout
 from datacat.backend import Backend, Stat
 from datacat.digest import digest_function, new_hasher
 from datacat.errors import Corrupt
-from datacat.objects.parts import CHUNK_BYTES_MIN, choose_parts
+from datacat.objects.parts import choose_parts, drop_endless
 from datacat.progress import StopSignal
 from datacat.sql import Row, Workspace
 from datacat.transfer.executor import run_bounded, threads
@@ -106,15 +106,7 @@ class Fetch:
             " select digest, max(size) as size from wanted where size > 0 group by digest"
         )
         choose_parts(self._workspace, "to_fetch", into="parts")
-        # A forged recipe can repeat a chunk without end; it is not looked up to the last row.
-        self._workspace.execute(
-            f"""
-            delete from parts where object in (
-                select p.object from parts p join to_fetch f on f.digest = p.object
-                group by p.object having count(*) > max(f.size) // {CHUNK_BYTES_MIN} + 1
-            )
-            """
-        )
+        drop_endless(self._workspace, "to_fetch", parts="parts")
         make_pieces(self._workspace, "parts", into="pieces")
         # What cannot be put together is not begun.
         self._workspace.execute(

@@ -61,15 +61,18 @@ def memory_bytes(piece: Piece) -> int:
     return own + (max(source.size, source.stored_size) if source else 0)
 
 
-def split(piece: Piece) -> Iterator[Piece]:
-    """The piece in parts small enough to hold: itself, unless it is a large one stored raw."""
-    if piece.size <= SPLIT_BYTES or piece.codec != RAW:
+def split(piece: Piece, part_bytes: int = SPLIT_BYTES) -> Iterator[Piece]:
+    """The piece in parts small enough to hold: itself, unless it is a large one stored raw.
+
+    `part_bytes` is a multiple of `BLOCK_BYTES`.
+    """
+    if piece.size <= part_bytes or piece.codec != RAW:
         yield piece
         return
-    for start in range(0, piece.size, SPLIT_BYTES):
-        size = min(SPLIT_BYTES, piece.size - start)
+    for start in range(0, piece.size, part_bytes):
+        size = min(part_bytes, piece.size - start)
         first = start // BLOCK_BYTES * CHECKSUM_BYTES
-        sums = piece.checksums[first : first + SPLIT_BYTES // BLOCK_BYTES * CHECKSUM_BYTES]
+        sums = piece.checksums[first : first + part_bytes // BLOCK_BYTES * CHECKSUM_BYTES]
         yield replace(
             piece, offset=piece.offset + start, size=size, stored_size=size, checksums=sums
         )

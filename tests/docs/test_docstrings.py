@@ -17,6 +17,7 @@ VERBS = (
     *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename"),
     *("rm", "restore"),
+    "reach",
 )
 
 

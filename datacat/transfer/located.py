@@ -1,0 +1,94 @@
+"""Where the bytes of one content lie, in a form that is small and found fast.
+
+A terabyte is sixteen million chunks: as Python objects they would not fit in memory. Here each
+takes about a hundred bytes, and becomes a `Piece` only while it is read.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES
+from datacat.objects.codec import RAW, ZSTD
+from datacat.transfer.pieces import Piece, split
+
+_RECORD = struct.Struct("<qiiii?8s")
+_CODECS = {False: RAW, True: ZSTD}
+_NONE = -1
+
+
+class Located:
+    """The pieces of one content in order, none larger than `BLOCK_BYTES`.
+
+    `size` is the content's. What lies in a whole container is taken apart at its checksums, so
+    that a short read checks no more than it must; such a part has no digest of its own.
+    """
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._starts = array("q")
+        self._records = bytearray()
+        self._digests: list[bytes] = []
+        self._containers: dict[str, int] = {}
+        self._references: dict[bytes, int] = {}
+        self._sources: list[Piece] = []
+        self._made_of = 0
+        self.size = 0
+        for whole in pieces:
+            self._made_of += 1
+            for piece in split(whole, BLOCK_BYTES):
+                self._append(piece, own_digest=piece is whole)
+        self._names = list(self._containers)
+
+    def _append(self, piece: Piece, *, own_digest: bool) -> None:
+        reference = _NONE
+        if piece.reference is not None:
+            reference = self._references.setdefault(piece.reference.digest, len(self._sources))
+            if reference == len(self._sources):
+                self._sources.append(piece.reference)
+        self._starts.append(self.size)
+        self._digests.append(piece.digest if own_digest else b"")
+        self._records += _RECORD.pack(
+            piece.offset,
+            piece.size,
+            piece.stored_size,
+            self._containers.setdefault(piece.container, len(self._containers)),
+            reference,
+            piece.codec == ZSTD,
+            piece.checksums[:CHECKSUM_BYTES],
+        )
+        self.size += piece.size
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def index_at(self, offset: int) -> int:
+        """The number of the piece that holds the byte at `offset`, which is not past the end."""
+        return bisect_right(self._starts, offset) - 1
+
+    def start(self, index: int) -> int:
+        """Where a piece begins in the content; for the number after the last, the end."""
+        return self._starts[index] if index < len(self._starts) else self.size
+
+    def piece(self, index: int) -> Piece:
+        """A piece. Its digest is empty when it is a part of something larger."""
+        offset, size, stored, container, reference, packed, checksum = _RECORD.unpack_from(
+            self._records, index * _RECORD.size
+        )
+        return Piece(
+            self._digests[index],
+            size,
+            self._names[container],
+            offset,
+            stored,
+            _CODECS[packed],
+            checksum,
+            self._sources[reference] if reference != _NONE else None,
+        )
+
+    @property
+    def one_piece_in(self) -> str | None:
+        """The container, if the content was stored as one piece; None if it is made of several."""
+        return self._names[0] if self._made_of == 1 else None
