@@ -149,12 +149,14 @@ def publish(
             f" union select seq from parts where seq < {LAST}"
         )
     }
-    segments = {part.file.key for part in CatalogQuery(snapshot).segments() if part.seq in drawn_on}
+    named = {part.file.key for part in CatalogQuery(snapshot).segments() if part.seq in drawn_on}
+    # An add that is slower than the upload period may find what it has just uploaded condemned.
+    named |= {file.key for file in (manifest, chunks, recipes) if file is not None}
     sketch = sketch_of(workspace, "entries")
     target, code = publication.target, request.code
 
     def make(fold: Fold, envelope: Envelope) -> VersionAdd:
-        _check_condemned(workspace, fold, segments)
+        _check_condemned(workspace, fold, named)
         overtaken_meanwhile(fold, target, force=request.force)
         return VersionAdd(
             **envelope,
@@ -266,10 +268,14 @@ def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
     )
 
 
-def _check_condemned(workspace: Workspace, fold: Fold, segments: set[str]) -> None:
-    """What gc has condemned must not be referred to again (INV names): containers and segments."""
+def _check_condemned(workspace: Workspace, fold: Fold, named: set[str]) -> None:
+    """What gc has condemned must not be referred to again (INV names).
+
+    `named` are manifest and segments, of this session and those that it draws on; the containers
+    are in `chosen`.
+    """
     names = fold.condemned_since_base()
-    if not segments.isdisjoint(names):
+    if not named.isdisjoint(names):
         raise CondemnedMeanwhileError
     if names:
         (hit,) = workspace.row(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from datacat import layout
+from datacat.catalog.database import Committed
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import ContainersCondemn
+from datacat.catalog.record import ContainersCondemn, Record
+from datacat.catalog.snapshot import Snapshot
 from datacat.errors import Cancelled
 from datacat.opened import OpenedStore, open_store
 from datacat.store import Store
@@ -134,3 +137,35 @@ def test_what_is_condemned_between_plan_and_commit_is_uploaded_again(
     bob.pull("new@v1", dest=tmp_path / "pulled")
     for path in data.glob("*.bin"):
         assert (tmp_path / "pulled" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("folder", [layout.MANIFESTS, layout.SEGMENTS])
+def test_what_was_just_uploaded_and_is_condemned_is_uploaded_again(
+    opened: OpenedStore,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+) -> None:
+    """An add that was paused for longer than the upload period, just before its record."""
+    store = Store(opened)
+    store.add(data, name="old")
+    commit = OpenedStore.commit
+    condemned: list[str] = []
+
+    def condemned_meanwhile(
+        self: OpenedStore, make: Callable[..., Record], *, start: Snapshot | None = None
+    ) -> Committed:
+        if start is not None and not condemned:
+            listed = {stat.key for stat in opened.backend.keys(folder)}
+            condemned.extend(listed - before)
+            condemn(opened, condemned)
+        return commit(self, make, start=start)
+
+    before = {stat.key for stat in opened.backend.keys(folder)}
+    monkeypatch.setattr(OpenedStore, "commit", condemned_meanwhile)
+    (data / "more.bin").write_bytes(b"more")
+    assert store.add(data, name="new", new=True).created
+    assert len(condemned) == 1
+    sweep(opened, condemned)
+    assert_pulls(opened, "new@v1", data, tmp_path)
