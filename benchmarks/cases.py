@@ -169,6 +169,17 @@ def catalog(bench: Bench) -> None:
     )
     bench.within("the same, warm", warm, 0.4)
     bench.within("--help", helped, 0.15)
+    half = f"dataset-{datasets // 2:05d}"
+    for work, arguments in {
+        f"ls {half}": ["ls", half],
+        "log --metrics of one of them": ["log", half, "--metrics"],
+        "lineage up, of the last": ["lineage", f"dataset-{datasets - 1:05d}", "--up"],
+        "lineage down, to all": ["lineage", "dataset-00000", "--down"],
+    }.items():
+        asked = Series(work)
+        typed = [DATACAT, *arguments]
+        alternate(bench.rounds, (asked, lambda typed=typed: typed, bench.environment))
+        bench.within(work, asked, 0.5)
 
 
 def _fill_log(store: Path, *, datasets: int, versions: int) -> None:

@@ -18,7 +18,10 @@ from datacat.catalog.record import ChangeCounts, StoredFile, VersionAdd, encode
 
 def write_log(store: Path, *, datasets: int, versions: int) -> None:
     """Append `versions` records over `datasets` names to the log of an empty store, and its
-    bundles. Written as plain files: making each durable would take an hour."""
+    bundles. Written as plain files: making each durable would take an hour.
+
+    Each version is made from one of the dataset with half its number: all of them hang together.
+    """
     backend = PosixBackend(store)
     log = Log(backend, genesis=backend.read(layout.STORE))
     prev = digest_of(backend.read(layout.log_record(1)))
@@ -51,8 +54,9 @@ def write_log(store: Path, *, datasets: int, versions: int) -> None:
             changes=ChangeCounts(added=index % 50, modified=index % 7),
             message=f"change {index}",
             base_version=number - 1 or None,
+            sources=(f"dataset-{dataset // 2:05d}@v{number}",) if dataset else (),
             params={"lr": 0.001 * (index % 9), "epochs": index % 100},
-            metrics={"dice": 0.9},
+            metrics={"dice": 0.9 + index % 97 / 1_000},
             sketch=sketch,
             description=f"what dataset {dataset} is about" if number == 1 else None,
             tags=(f"tag{dataset % 30}",) if number == 1 else (),

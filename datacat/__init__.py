@@ -46,11 +46,14 @@ if TYPE_CHECKING:
         DatasetDiskUse,
         Diff,
         DiskUse,
+        Edge,
         Edit,
         EditResult,
         FileInfo,
         Kind,
         Layout,
+        Lineage,
+        LineageWarning,
         LinkMode,
         Listing,
         LogEntry,
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
         StoreInfo,
         VerifyResult,
         Version,
+        WarningKind,
     )
     from datacat.opened import Client
     from datacat.store import Store
@@ -87,6 +91,7 @@ __all__ = [
     "DatasetDiskUse",
     "Diff",
     "DiskUse",
+    "Edge",
     "Edit",
     "EditResult",
     "Error",
@@ -96,6 +101,8 @@ __all__ = [
     "InvalidInput",
     "Kind",
     "Layout",
+    "Lineage",
+    "LineageWarning",
     "LinkMode",
     "Listing",
     "LogEntry",
@@ -120,6 +127,7 @@ __all__ = [
     "StoreInfo",
     "VerifyResult",
     "Version",
+    "WarningKind",
     "__version__",
     "open_store",
 ]

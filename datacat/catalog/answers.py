@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import msgspec
 
 from datacat import refs
 from datacat.model import Changes, Code, Dataset, Scalar, Version
@@ -114,8 +115,11 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
+_decode = msgspec.json.Decoder().decode
+
+
 def _values(pairs: Sequence[Sequence[str]] | None) -> dict[str, Scalar]:
-    return {key: json.loads(value) for key, value in pairs or ()}
+    return {key: _decode(value) for key, value in pairs or ()}
 
 
 def version_of(row: Row) -> Version:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from datacat import refs, text
 from datacat.catalog import answers
+from datacat.catalog.ancestry import Ancestry
 from datacat.catalog.record import StoredFile
-from datacat.catalog.references import References
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version
 
@@ -44,8 +44,8 @@ class KeptVersion:
         return refs.version_ref(self.dataset, self.number)
 
 
-class CatalogQuery(References):
-    """Questions about one snapshot. `resolve` comes from `References`."""
+class CatalogQuery(Ancestry):
+    """Questions about one snapshot; those about references and sources are those of its bases."""
 
     # Versions
 

@@ -28,6 +28,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Look inside",
+        (Entry("lineage", "What an output was made from, and what used it"),),
+    ),
+    (
         "Organise",
         (
             Entry("alias", "Point a name at a version: cmr@gold"),

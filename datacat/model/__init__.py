@@ -15,6 +15,7 @@ from datacat.model.dataset import (
 )
 from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
+from datacat.model.lineage import Edge, Lineage, LineageWarning, WarningKind
 from datacat.model.organise import AliasChange, AliasInfo, Edit, EditResult, RenameResult
 from datacat.model.place import (
     TRASH_DAYS,
@@ -43,12 +44,15 @@ __all__ = [
     "DatasetDiskUse",
     "Diff",
     "DiskUse",
+    "Edge",
     "Edit",
     "EditResult",
     "FileInfo",
     "InitResult",
     "Kind",
     "Layout",
+    "Lineage",
+    "LineageWarning",
     "LinkMode",
     "Listing",
     "LogEntry",
@@ -63,4 +67,5 @@ __all__ = [
     "StoreInfo",
     "VerifyResult",
     "Version",
+    "WarningKind",
 ]

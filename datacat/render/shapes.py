@@ -17,8 +17,11 @@ from datacat.model import (
     DatasetDiskUse,
     Diff,
     DiskUse,
+    Edge,
     FileInfo,
     InitResult,
+    Lineage,
+    LineageWarning,
     LogEntry,
     PullResult,
     Removal,
@@ -226,6 +229,25 @@ def alias_change(of: AliasChange) -> Document:
 
 def renamed(of: RenameResult) -> Document:
     return {"old": of.old, "new": of.new, "changed": of.changed}
+
+
+def edge(of: Edge) -> Document:
+    return {"from": of.source, "to": of.result}
+
+
+def lineage_warning(of: LineageWarning) -> Document:
+    return {"kind": of.kind.value, "ref": of.ref, "about": of.about}
+
+
+def lineage(of: Lineage) -> Document:
+    return {
+        "ref": of.ref,
+        "up": [edge(one) for one in of.up],
+        "down": [edge(one) for one in of.down],
+        "nodes": {ref: version(one) for ref, one in of.nodes.items()},
+        "warnings": [lineage_warning(one) for one in of.warnings],
+        "cut": of.cut,
+    }
 
 
 def damage(of: Damage) -> Document:

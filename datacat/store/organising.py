@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from datacat import refs
-from datacat.model import AliasChange, AliasInfo, EditResult, RenameResult, Scalar
+from datacat.model import AliasChange, AliasInfo, EditResult, Lineage, RenameResult, Scalar
 from datacat.organise.alias import remove_alias, set_alias
 from datacat.organise.edit import EditRequest, edit
+from datacat.organise.lineage import trace
 from datacat.organise.rename import rename
 from datacat.store.handle import Handle
 
@@ -95,3 +96,18 @@ class Organising(Handle):
         ('cmr-ukb', 'cmr-ukb@v1')
         """
         return rename(self._opened, old, new, force=force)
+
+    def lineage(
+        self, ref: str, *, up: bool = True, down: bool = True, depth: int | None = None
+    ) -> Lineage:
+        """What a version was made from and what was made from it, with what is odd about that.
+
+        `depth` generations in each direction, by default all of them. Raises `NotFound`.
+
+        >>> _ = Path("cmr/labels.csv").rename("labels.csv")
+        >>> _ = store.add("labels.csv", name="labels", sources=["cmr@v1"])
+        >>> found = store.lineage("labels")
+        >>> [(edge.source, edge.result) for edge in found.up], found.warnings
+        ([('cmr@v1', 'labels@v1')], ())
+        """
+        return trace(self._query(), ref, up=up, down=down, depth=depth)

@@ -15,7 +15,7 @@ from datacat.store import Store
 
 VERBS = (
     *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
-    *("alias", "unalias", "aliases", "edit", "rename"),
+    *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
     *("rm", "restore"),
     "reach",
 )
