@@ -113,7 +113,10 @@ def command(
     if screen.json:
         screen.document(shapes.joined(result, user=user))
         return 0
-    screen.note(*summary(result, screen=screen, user=user, remembered=remembered))
+    activity = run.settings.activity
+    screen.note(
+        *summary(result, screen=screen, user=user, remembered=remembered, activity=activity)
+    )
     _say_if_overruled(run, place)
     screen.done(place)
     return 0

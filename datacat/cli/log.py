@@ -8,7 +8,8 @@ from datacat.cli.command import Command, Count
 from datacat.cli.invocation import Invocation
 
 ABOUT = """\
-With NAME, its versions, the newest first. Without, what everybody saved lately.
+With NAME, its versions, the newest first. Without, what everybody did lately: saved, pulled,
+changed, removed. Of each working copy the last pull is known.
 --metrics shows metrics and parameters side by side, to compare runs.
 """
 EXAMPLES = (

@@ -32,7 +32,7 @@ EXAMPLES = (
 @click.option(
     "--sort", metavar="KEY", help="name, updated or size; :asc or :desc. Default: updated."
 )
-@click.option("--wide", is_flag=True, help="More columns: files, tags, aliases.")
+@click.option("--wide", is_flag=True, help="More columns: files, who has copies, tags, aliases.")
 @click.option("--tree", is_flag=True, help="Show the versions below each name.")
 @click.option("--trash", is_flag=True, help="List what rm moved to the trash, by version.")
 @click.option("--limit", type=Count(), metavar="N", help="At most N lines.")
@@ -76,6 +76,7 @@ def command(
         descending=descending,
         limit=limit,
         trash=trash,
+        in_use=wide or screen.json,
     )
     filtered = bool(query or mine or owner or tags or since or limit)
     if trash:

@@ -9,12 +9,14 @@ Registrations are advisory. What must always hold:
   their own.
 """
 
+from datacat.copies.feed import feed
 from datacat.copies.reading import linked_copies, pulls, working_copies
 from datacat.copies.registration import Registration
 from datacat.copies.writing import is_remembered, register, withdraw
 
 __all__ = [
     "Registration",
+    "feed",
     "is_remembered",
     "linked_copies",
     "pulls",

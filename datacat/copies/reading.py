@@ -55,7 +55,7 @@ def working_copies(store: OpenedStore, query: CatalogQuery) -> tuple[Copy, ...]:
         return ()
     shared = (one for one in found if one.path is not None)
     last: dict[tuple[str | None, ...], Registration] = {}
-    for one in sorted(shared, key=lambda one: one.last_seen):
+    for one in sorted(shared, key=lambda one: (one.last_seen, one.id)):
         # A folder that was made anew has another id than before.
         last[(one.user, one.host, one.path)] = one
     return _facts(query, reversed(last.values()))

@@ -9,11 +9,14 @@ from datacat.model import InitResult
 from datacat.render.terminal import Screen
 from datacat.text import count_of, printable
 
+ACTIVITY = "  teammates see where you pull to; or not:  datacat config set activity false"
+
 
 def summary(
-    result: InitResult, *, screen: Screen, user: str, remembered: str | None
+    result: InitResult, *, screen: Screen, user: str, remembered: str | None, activity: bool
 ) -> Iterator[str]:
-    """The lines after an init. `remembered` is the file that now names the store, if any."""
+    """The lines after an init. `remembered` is the file that now names the store, if any;
+    `activity` says that this user's working copies are registered in it."""
     place = printable(result.url)
     counted = (
         f"{count_of(result.datasets, 'dataset')}, {count_of(result.people, 'person', 'people')}"
@@ -22,6 +25,8 @@ def summary(
         yield f"Joined the store '{printable(result.info.name)}' at {place}: {counted}."
         if remembered:
             yield f"  remembered in {printable(screen.place(remembered))}"
+        if activity:
+            yield ACTIVITY
         yield "Next:  datacat ls"
         return
     yield f"Created a new team store at {place}."
@@ -29,5 +34,7 @@ def summary(
     yield f"  writable by group '{printable(result.group)}'; {who}" if result.group else f"  {who}"
     if remembered:
         yield f"  remembered in {printable(screen.place(remembered))}"
+    if activity:
+        yield ACTIVITY
     yield f"Teammates run:  datacat init {printable(shlex.quote(result.url))}"
     yield "Next:  datacat add ./my-folder"

@@ -37,6 +37,7 @@ def dataset_columns(screen: Screen, *, wide: bool) -> list[Column[Dataset]]:
     if wide:
         columns += [
             Column("FILES", lambda d: f"{d.files:,}", lambda d: str(d.files), right=True, spare=5),
+            Column("IN USE BY", lambda d: ", ".join(d.in_use_by), spare=6),
             Column("TAGS", lambda d: ", ".join(d.tags), spare=7),
             Column("ALIASES", _aliases, spare=8),
         ]

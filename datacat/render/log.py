@@ -47,9 +47,14 @@ def print_feed(screen: Screen, entries: Sequence[LogEntry]) -> None:
         Column("", lambda row: row.entry.user),
         Column("", lambda row: row.entry.action),
         Column("", lambda row: row.entry.ref),
-        Column("", lambda row: row.entry.detail or "", flexible=True, spare=2),
+        Column("", lambda row: _detail(row.entry), flexible=True, spare=2),
     ]
     screen.answers_of(draw(columns, rows, screen=screen, header=False))
+
+
+def _detail(entry: LogEntry) -> str:
+    """What was said about it; of a pull, where it went."""
+    return entry.detail or (f"{entry.host}:{entry.path}" if entry.path else "")
 
 
 def day_name(then: datetime, now: datetime) -> str:
@@ -67,4 +72,5 @@ def _plain_columns() -> list[Column[LogEntry]]:
         Column("ACTION", lambda e: e.action),
         Column("REF", lambda e: e.ref),
         Column("DETAIL", lambda e: e.detail or ""),
+        Column("PATH", lambda e: e.path or ""),
     ]

@@ -12,6 +12,7 @@ from datacat.model import (
     Change,
     Code,
     Contents,
+    Copy,
     Damage,
     Dataset,
     DatasetDiskUse,
@@ -93,6 +94,7 @@ def dataset(of: Dataset) -> Document:
         "bytes": of.bytes,
         "created_at": rfc3339(of.created_at),
         "updated_at": rfc3339(of.updated_at),
+        "in_use_by": list(of.in_use_by),
     }
 
 
@@ -152,12 +154,27 @@ def contents(of: Contents) -> Document:
     return {"suffix": of.suffix, "files": of.files, "bytes": of.bytes, "name": of.name}
 
 
+def copy(of: Copy) -> Document:
+    return {
+        "user": of.user,
+        "host": of.host,
+        "path": of.path,
+        "ref": of.ref,
+        "linked": of.linked,
+        "partial": of.partial,
+        "pulled_at": rfc3339(of.pulled_at) if of.pulled_at else None,
+        "last_seen": rfc3339(of.last_seen),
+        "gone": of.gone,
+    }
+
+
 def shown(of: Shown) -> Document:
     return {
         **dataset(of.dataset),
         "version_list": [version(v) for v in of.version_list],
         "version": version(of.version),
         "contents": [contents(kind) for kind in of.contents],
+        "in_use": [copy(one) for one in of.in_use],
         "used_by": list(of.used_by),
         "readme": of.readme,
     }
@@ -201,6 +218,7 @@ def log_entry(of: LogEntry) -> Document:
         "host": of.host,
         "action": of.action,
         "ref": of.ref,
+        "path": of.path,
         "detail": of.detail,
     }
 

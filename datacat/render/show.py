@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from datacat.model import Shown
+from datacat.model import Copy, Shown
 from datacat.render.add import code_text, pairs_text, scalar_text
 from datacat.render.listing import short_version
-from datacat.render.table import draw
+from datacat.render.log import day_name
+from datacat.render.table import Column, draw
 from datacat.render.terminal import Screen
 from datacat.render.versions import version_columns
 from datacat.text import count_of, human_age, human_bytes, printable, rfc3339
@@ -15,6 +17,7 @@ from datacat.text import count_of, human_age, human_bytes, printable, rfc3339
 LABEL_CELLS = 9
 USED_BY_SHOWN = 2
 CONTENTS_SHOWN = 4
+COPIES_SHOWN = 10
 
 
 def print_shown(screen: Screen, shown: Shown) -> None:
@@ -31,6 +34,7 @@ def _page(screen: Screen, shown: Shown) -> Iterator[str]:
     yield f"{screen.strong(name)}    {printable(dataset.description)}".rstrip()
     for label, text in _facts(screen, shown):
         yield f"  {label:<{LABEL_CELLS}} {text}"
+    yield from _in_use(screen, shown)
     if shown.version_list:
         yield ""
         yield from draw(
@@ -74,6 +78,36 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
         yield "used by", printable(first) + (f" and {rest} more" if rest > 0 else "")
 
 
+def _in_use(screen: Screen, shown: Shown) -> Iterator[str]:
+    """Who has it where, and when that was last so."""
+    columns: list[Column[Copy]] = [
+        Column("", lambda copy: copy.user or ""),
+        Column("", lambda copy: short_version(copy.ref), spare=1),
+        Column("", lambda copy: copy.place or "", flexible=True, spare=2),
+        Column("", lambda copy: _seen(copy, screen.now)),
+    ]
+    label = f"  {'in use':<{LABEL_CELLS}} "
+    lines = draw(
+        columns,
+        shown.in_use[:COPIES_SHOWN],
+        screen=screen,
+        header=False,
+        indent=" " * len(label),
+    )
+    for number, line in enumerate(lines):
+        yield label + line[len(label) :] if number == 0 else line
+    if (rest := len(shown.in_use) - COPIES_SHOWN) > 0:
+        yield " " * len(label) + f"… {count_of(rest, 'more copy', 'more copies')}"
+
+
+def _seen(copy: Copy, now: datetime) -> str:
+    """`today`, for it is renewed once a day; `not seen` when its folder is not there any more."""
+    if copy.gone:
+        return "not seen"
+    day = day_name(copy.last_seen, now)
+    return day if day in ("today", "yesterday") else human_age(copy.last_seen, now)
+
+
 def _contents(shown: Shown) -> str:
     """`4,823 .nii.gz 18.5 GB · 12 .csv 96.4 MB · README.md`."""
     kinds = shown.contents[:CONTENTS_SHOWN]
@@ -115,3 +149,5 @@ def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "code.repo", version.code.repo
         yield "code.commit", version.code.commit
         yield "code.dirty", scalar_text(version.code.dirty)
+    for copy in shown.in_use:
+        yield "in_use", f"{copy.user} {copy.ref} {copy.place}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from datacat import refs
+from datacat.copies import feed
 from datacat.model import Diff, FileInfo, Kind, Listing, LogEntry, Shown, StatusEntry, Version
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.sql import Workspace
@@ -15,7 +16,7 @@ from datacat.store.handle import Handle, PathLike, watching
 from datacat.working_copy.difference import Comparison, sides
 from datacat.working_copy.lookup import attach_manifest
 from datacat.working_copy.naming import Word
-from datacat.working_copy.shown import describe
+from datacat.working_copy.shown import describe, with_users
 from datacat.working_copy.status import status
 
 
@@ -33,16 +34,19 @@ class Looking(Handle):
         descending: bool | None = None,
         limit: int | None = None,
         trash: bool = False,
+        in_use: bool = False,
     ) -> Listing:
         """The datasets, newest change first. `query` is looked for, without case, in names,
         descriptions, tags, owners, aliases and last messages. `sort` is updated, name or size.
-        With `trash` those that have versions in the trash, and what is counted are those.
+        With `trash` those that have versions in the trash, and what is counted are those;
+        `in_use` also asks who has working copies.
 
         >>> [(d.name, d.latest, d.owner) for d in store.ls("first").datasets]
         [('cmr', 'cmr@v1', 'alice')]
         """
         refs.check_texts(query, owner, *tags)
-        return self._query().datasets(
+        asked = self._query()
+        listing = asked.datasets(
             query,
             owner=owner,
             tags=tags,
@@ -52,6 +56,7 @@ class Looking(Handle):
             limit=limit,
             trash=trash,
         )
+        return with_users(self._opened, asked, listing) if in_use else listing
 
     def files(self, ref: str) -> Iterator[FileInfo]:
         """The files of a version, sorted by path.
@@ -161,7 +166,8 @@ class Looking(Handle):
         since: datetime | None = None,
         limit: int | None = None,
     ) -> list[Version] | list[LogEntry]:
-        """The versions of a dataset, newest first; without a name, what the team did lately.
+        """The versions of a dataset, newest first; without a name, what the team did lately:
+        what the log says, and the last pull into each working copy.
 
         >>> [(version.ref, version.message) for version in store.log("cmr")]
         [('cmr@v1', 'first import')]
@@ -171,7 +177,7 @@ class Looking(Handle):
         refs.check_texts(user)
         query = self._query()
         if name is None:
-            return query.feed(user=user, since=since, limit=limit)
+            return feed(self._opened, query, user=user, since=since, limit=limit)
         found = [
             version
             for version in query.log(refs.parse(name).name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from datacat.copies import Registration, is_remembered, register, withdraw
 from datacat.errors import DatacatError
-from datacat.model import LinkMode
+from datacat.model import Copy, LinkMode
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Noted
 from datacat.working_copy import marker
@@ -55,6 +56,30 @@ def announce(store: OpenedStore, root: Path, held: Held, watch: Watch) -> str | 
         watch.listener(Noted(f"{root} is not registered in the store: {reason}"))
         return reason
     return None
+
+
+def found_here(store: OpenedStore, copies: Iterable[Copy]) -> Iterator[Copy]:
+    """`copies`, with `gone` set for those that this user has on this machine no more.
+
+    Nobody else's folders are looked at: their paths may be anything, also ones that hang.
+    """
+    for copy in copies:
+        mine = (copy.user, copy.host) == (store.client.user, store.client.host)
+        yield replace(copy, gone=True) if mine and _is_gone(copy) else copy
+
+
+def _is_gone(copy: Copy) -> bool:
+    """Whether the folder of a copy on this machine is certainly not that copy any more."""
+    if copy.path is None or copy.host is None:
+        return False
+    root = Path(copy.path)
+    try:
+        os.stat(root / marker.DIRECTORY / marker.FILE)
+        return marker.copy_id(root, marker.read(root), host=copy.host) != copy.id
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (DatacatError, OSError, ValueError):
+        return False  # it cannot be told
 
 
 def _register(store: OpenedStore, root: Path, held: Held) -> None:

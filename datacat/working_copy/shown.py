@@ -1,12 +1,14 @@
-"""Everything that `show` tells about a dataset or one of its versions."""
+"""What `show` tells about a dataset or version, and `ls` about who uses them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
-from datacat.model import Contents, Shown, Version
+from datacat.copies import working_copies
+from datacat.model import Contents, Copy, Listing, Shown, Version
 from datacat.opened import OpenedStore
 from datacat.progress import StopSignal
 from datacat.refs import Ref
@@ -16,6 +18,7 @@ from datacat.transfer.fetch import Fetch
 from datacat.transfer.sink import Sink, Wanted, want
 from datacat.working_copy.copying import check
 from datacat.working_copy.lookup import attach_index, attach_manifest
+from datacat.working_copy.registering import found_here
 
 CONTENTS_KINDS_MAX = 8
 README_BYTES_MAX = 256 * 1024
@@ -45,15 +48,38 @@ def describe(
             """
         )
         text = _readme(store, workspace, query, version) if readme else None
+    copies = [copy for copy in _copies(store, query) if copy.name == version.name]
     return Shown(
-        dataset=query.dataset(version.name),
+        dataset=replace(query.dataset(version.name), in_use_by=_users(copies)),
         version=version,
         one_version=not ref.is_latest,
         version_list=tuple(history if versions is None else history[:versions]),
         contents=tuple(Contents(*row) for row in contents),
         used_by=tuple(query.used_by(version.name, number=number)),
         readme=text,
+        in_use=tuple(copy for copy in copies if number in (None, copy.version)),
     )
+
+
+def with_users(store: OpenedStore, query: CatalogQuery, listing: Listing) -> Listing:
+    """`listing` with who has working copies of each dataset, by name."""
+    copies: dict[str, list[Copy]] = {}
+    for copy in _copies(store, query):
+        copies.setdefault(copy.name, []).append(copy)
+    datasets = tuple(
+        replace(one, in_use_by=_users(copies.get(one.name, ()))) for one in listing.datasets
+    )
+    return replace(listing, datasets=datasets)
+
+
+def _copies(store: OpenedStore, query: CatalogQuery) -> list[Copy]:
+    """Those seen last first, and behind them those of which we know that they are gone."""
+    found = found_here(store, working_copies(store, query))
+    return sorted(found, key=lambda copy: copy.gone)
+
+
+def _users(copies: Iterable[Copy]) -> tuple[str, ...]:
+    return tuple(sorted({copy.user for copy in copies if copy.user and not copy.gone}))
 
 
 def _readme(

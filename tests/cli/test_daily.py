@@ -19,6 +19,8 @@ VARIES = {
     r'"hash": "[0-9a-f]+"': '"hash": "HASH"',
     r'"seconds": [0-9.]+': '"seconds": 0',
     r'"(stored_bytes|new_bytes)": \d+': r'"\1": N',
+    r'"host": "[^"]*"': '"host": "HOST"',
+    r'"path": "/.*/home/': '"path": "/home/',
 }
 VERSION_KEYS = {
     *("ref", "name", "version", "hash", "aliases", "message", "author", "created_at", "files"),
@@ -26,7 +28,7 @@ VERSION_KEYS = {
 }
 DATASET_KEYS = {
     *("name", "description", "owner", "tags", "latest", "versions", "aliases", "files", "bytes"),
-    *("created_at", "updated_at"),
+    *("created_at", "updated_at", "in_use_by"),
 }
 
 
@@ -340,7 +342,7 @@ def test_log(alice: Person, bob: Person, cmr: Path) -> None:
     assert runs[0] == "VERSION\tWHEN\tBY\tdice\tlr\tMESSAGE\tALIASES"
     assert [v["ref"] for v in bob.run("--json", "log", "cmr", "--limit", "1").json] == ["cmr@v2"]
     feed = bob.run("--json", "log", "--user", "alice").json
-    assert {"at", "user", "host", "action", "ref", "detail"} == set(feed[0])
+    assert {"at", "user", "host", "action", "ref", "path", "detail"} == set(feed[0])
     assert [(e["action"], e["ref"]) for e in feed[:2]] == [("saved", "cmr@v2"), ("saved", "cmr@v1")]
     assert bob.run("log", "--user", "nobody", "--json").json == []
     assert bob.run("log", "crm", code=3).out == ""

@@ -30,6 +30,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Dataset": (shapes.dataset, model.Dataset),
     "File": (shapes.file, model.FileInfo),
     "Shown": (shapes.shown, model.Shown),
+    "Copy": (shapes.copy, model.Copy),
     "Contents": (shapes.contents, model.Contents),
     "Status": (shapes.status, model.StatusEntry),
     "Diff": (shapes.diff, model.Diff),

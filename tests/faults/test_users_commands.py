@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -262,6 +263,52 @@ def test_who_may_only_read(machine: Machine) -> None:
     assert machine.run("alice", "verify", "--all")
     # The copy still knows what it is, and what was changed in it.
     assert '"ref": "cmr@v1"' in machine.run("eve", "status", "cmr", "--json").out
+
+
+def copies_in(machine: Machine) -> list[dict[str, object]]:
+    folder = machine.store / "copies"
+    return sorted(
+        (json.loads(file.read_bytes()) for file in folder.iterdir()),
+        key=lambda one: (str(one["user"]), str(one["path"])),
+    )
+
+
+@pytest.mark.parametrize("sticky", [False, True], ids=["2775", "3775"])
+def test_everybody_registers_their_own_copies(machine: Machine, sticky: bool) -> None:
+    """Also where nobody may replace what another one wrote, and whatever the umask is."""
+    machine.write("alice", "cmr", TREE)
+    group = machine.logins.group
+    machine.run("alice", "init", str(machine.store), "--group", group, "--yes", umask=0o077)
+    if sticky:
+        (machine.store / "copies").chmod(0o3775)
+    machine.run("alice", "add", "cmr", umask=0o077)
+    machine.run("bob", "pull", "cmr", umask=0o077)
+    machine.write("bob", "cmr", {"more.txt": file(b"more")})
+    machine.run("bob", "add", "cmr", umask=0o077)
+    machine.run("alice", "pull", "cmr", "-d", "cmr", umask=0o077)
+    assert [(one["path"], one["version"]) for one in copies_in(machine)] == [
+        (str(machine.folder / "alice/cmr"), 2),
+        (str(machine.folder / "bob/cmr"), 2),
+    ]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (machine.store / "copies").iterdir()}
+    assert modes == {0o444}
+    for name in ("alice", "bob", "eve"):
+        in_use = json.loads(machine.run(name, "--json", "show", "cmr").out)["in_use"]
+        assert len(in_use) == 2, name
+
+
+def test_who_may_only_read_is_told_about_links_only(machine: Machine) -> None:
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(machine.store), "--group", machine.logins.group, "--yes")
+    machine.run("alice", "add", "cmr")
+    before = snapshot(machine.store)
+    assert "warning" not in machine.run("eve", "pull", "cmr").err
+    noted = machine.run("eve", "-v", "status", "cmr").err
+    assert f"/cmr is not registered in the store: cannot write to {machine.store}" in noted
+    linked = machine.run("eve", "pull", "cmr", "-d", "links", "--link", "symlink")
+    assert "warning: the store does not know of these links" in linked.err
+    assert machine.read("eve", "links") == without_times(TREE)
+    assert snapshot(machine.store) == before
 
 
 def test_hard_links_to_what_others_own(machine: Machine) -> None:

@@ -14,6 +14,7 @@ from datacat.model import (
     Changes,
     Code,
     Contents,
+    Copy,
     Damage,
     DatasetDiskUse,
     DiskUse,
@@ -350,6 +351,40 @@ def test_show() -> None:
     ]
 
 
+def copy(user: str, number: int, place: str, days: int, **more: object) -> Copy:
+    host, path = place.split(":")
+    seen = NOW - timedelta(days=days)
+    values = {"linked": False, "partial": False, "pulled_at": seen, "last_seen": seen, **more}
+    return Copy("0" * 32, f"cmr@v{number}", "cmr", number, user, host, path, **values)  # type: ignore[arg-type]
+
+
+IN_USE = (
+    copy("bob", 4, "hub:/home/bob/cmr", 0),
+    copy("dana", 4, "hub:/home/dana/[x]\x1b[2J", 1),
+    copy("chen", 3, "gpu02:/scratch/chen/cmr", 5),
+    copy("bob", 3, "hub:/home/bob/old", 9, gone=True),
+)
+
+
+def test_show_says_who_has_it_where() -> None:
+    seen = make()
+    print_shown(seen.screen, replace(SHOWN, in_use=IN_USE))
+    assert seen.answers.getvalue().splitlines()[6:12] == [
+        "  used by   cmr-labels@v2, unet-cmr@v9 and 1 more",
+        "  in use    bob   v4  hub:/home/bob/cmr          today",
+        "            dana  v4  hub:/home/dana/[x]\\x1b[2J  yesterday",
+        "            chen  v3  gpu02:/scratch/chen/cmr    5 days ago",
+        "            bob   v3  hub:/home/bob/old          not seen",
+        "",
+    ]
+    seen = make()
+    print_shown(seen.screen, replace(SHOWN, in_use=IN_USE * 3))
+    assert "            … 2 more copies" in seen.answers.getvalue().splitlines()
+    piped = make(tty=False)
+    print_shown(piped.screen, replace(SHOWN, in_use=IN_USE))
+    assert "in_use\tchen cmr@v3 gpu02:/scratch/chen/cmr" in piped.answers.getvalue().splitlines()
+
+
 def test_show_in_a_pipe_is_keys_and_values() -> None:
     seen = make(tty=False)
     run = version(params={"lr": 0.0003, "aug": True}, metrics={"dice": 0.9}, message="a\nb")
@@ -382,14 +417,23 @@ def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
     object.__setattr__(seen.screen, "now", local.astimezone(UTC))
     entries = [
         LogEntry(local, "alice", "hub", "saved", "cmr@v4", "fix [72] masks"),
-        LogEntry(local - timedelta(minutes=24), "bob", "hub", "saved", "unet@v9"),
+        LogEntry(
+            local - timedelta(minutes=24), "bob", "hub", "pulled", "cmr@v3", path="/home/bob/cmr"
+        ),
+        LogEntry(local - timedelta(minutes=62), "bob", "hub", "saved", "unet@v9"),
         LogEntry(local - timedelta(days=1), "dana", "hub", "alias", "cmr@gold → v3"),
     ]
     print_feed(seen.screen, entries)
     assert seen.answers.getvalue().splitlines() == [
-        "today      09:14  alice  saved  cmr@v4         fix [72] masks",
-        "           08:50  bob    saved  unet@v9",
-        "yesterday  09:14  dana   alias  cmr@gold → v3",
+        "today      09:14  alice  saved   cmr@v4         fix [72] masks",
+        "           08:50  bob    pulled  cmr@v3         hub:/home/bob/cmr",
+        "           08:12  bob    saved   unet@v9",
+        "yesterday  09:14  dana   alias   cmr@gold → v3",
+    ]
+    piped = make(tty=False)
+    print_feed(piped.screen, entries[1:2])
+    assert piped.answers.getvalue().splitlines()[1].split("\t")[1:] == [
+        *("bob", "hub", "pulled", "cmr@v3", "", "/home/bob/cmr")
     ]
 
 
@@ -499,16 +543,29 @@ def test_init() -> None:
     info = StoreInfo("id", "imaging", "", NOW, "alice", Parameters())
     joined = InitResult(info, "/shared/datacat", False, 14, 3, None)
     screen = make().screen
-    assert list(init_summary(joined, screen=screen, user="bob", remembered=None)) == [
+
+    def said(result: InitResult, *, remembered: str | None, activity: bool) -> list[str]:
+        return list(
+            init_summary(
+                result, screen=screen, user="bob", remembered=remembered, activity=activity
+            )
+        )
+
+    assert list(
+        init_summary(joined, screen=screen, user="bob", remembered=None, activity=False)
+    ) == [
         "Joined the store 'imaging' at /shared/datacat: 14 datasets, 3 people.",
         "Next:  datacat ls",
     ]
     created = replace(joined, created=True, group="imaging")
     remembered = "/home/bob/.config/datacat/config.toml"
-    assert list(init_summary(created, screen=screen, user="bob", remembered=remembered)) == [
+    assert list(
+        init_summary(created, screen=screen, user="bob", remembered=remembered, activity=True)
+    ) == [
         "Created a new team store at /shared/datacat.",
         "  writable by group 'imaging'; you are 'bob'",
         "  remembered in ~/.config/datacat/config.toml",
+        "  teammates see where you pull to; or not:  datacat config set activity false",
         "Teammates run:  datacat init /shared/datacat",
         "Next:  datacat add ./my-folder",
     ]

@@ -97,12 +97,16 @@ def test_ls_on_eighty_columns() -> None:
 
 def test_ls_in_a_pipe_has_bytes_and_times() -> None:
     seen = make(tty=False, width=20)
-    print_datasets(seen.screen, [dataset(description="a\tb\nc")], wide=True)
+    one = dataset(description="a\tb\nc", in_use_by=("bob", "chen"))
+    print_datasets(seen.screen, [one], wide=True)
     header, line = seen.answers.getvalue().splitlines()
-    assert header == ("NAME\tVERSION\tOWNER\tSIZE\tUPDATED\tFILES\tTAGS\tALIASES\tDESCRIPTION")
+    assert header.split("\t") == [
+        *("NAME", "VERSION", "OWNER", "SIZE", "UPDATED", "FILES", "IN USE BY", "TAGS", "ALIASES"),
+        "DESCRIPTION",
+    ]
     assert line == (
-        "cmr\tv4\talice\t18600000000\t2026-11-22T10:00:00Z\t4836\tcardiac, mri\tgold → v3"
-        "\ta\\tb\\nc"
+        "cmr\tv4\talice\t18600000000\t2026-11-22T10:00:00Z\t4836\tbob, chen\tcardiac, mri"
+        "\tgold → v3\ta\\tb\\nc"
     )
 
 
