@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import overload
@@ -56,7 +57,9 @@ class Looking(Handle):
             limit=limit,
             trash=trash,
         )
-        return with_users(self._opened, asked, listing) if in_use else listing
+        if not in_use:
+            return listing
+        return replace(listing, datasets=with_users(self._opened, asked, listing.datasets))
 
     def files(self, ref: str) -> Iterator[FileInfo]:
         """The files of a version, sorted by path.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from datacat import refs
 from datacat.model import AliasChange, AliasInfo, EditResult, Lineage, RenameResult, Scalar
@@ -11,6 +12,7 @@ from datacat.organise.edit import EditRequest, edit
 from datacat.organise.lineage import trace
 from datacat.organise.rename import rename
 from datacat.store.handle import Handle
+from datacat.working_copy.shown import with_users
 
 
 class Organising(Handle):
@@ -83,7 +85,9 @@ class Organising(Handle):
             metrics=dict(metrics or {}),
             force=force,
         )
-        return edit(self._opened, request)
+        result = edit(self._opened, request)
+        (dataset,) = with_users(self._opened, self._query(), [result.dataset])
+        return replace(result, dataset=dataset)
 
     def rename(self, old: str, new: str, *, force: bool = False) -> RenameResult:
         """Call a dataset `new` from now on; its old names keep finding it.

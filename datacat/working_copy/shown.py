@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
 from datacat.copies import working_copies
-from datacat.model import Contents, Copy, Listing, Shown, Version
+from datacat.model import Contents, Copy, Dataset, Shown, Version
 from datacat.opened import OpenedStore
 from datacat.progress import StopSignal
 from datacat.refs import Ref
@@ -61,15 +61,14 @@ def describe(
     )
 
 
-def with_users(store: OpenedStore, query: CatalogQuery, listing: Listing) -> Listing:
-    """`listing` with who has working copies of each dataset, by name."""
+def with_users(
+    store: OpenedStore, query: CatalogQuery, datasets: Iterable[Dataset]
+) -> tuple[Dataset, ...]:
+    """`datasets` with who has working copies of each, by name."""
     copies: dict[str, list[Copy]] = {}
     for copy in _copies(store, query):
         copies.setdefault(copy.name, []).append(copy)
-    datasets = tuple(
-        replace(one, in_use_by=_users(copies.get(one.name, ()))) for one in listing.datasets
-    )
-    return replace(listing, datasets=datasets)
+    return tuple(replace(one, in_use_by=_users(copies.get(one.name, ()))) for one in datasets)
 
 
 def _copies(store: OpenedStore, query: CatalogQuery) -> list[Copy]:

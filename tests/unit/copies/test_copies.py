@@ -72,6 +72,7 @@ def opened(backend: Watched, tmp_path: Path) -> Callable[..., OpenedStore]:
         parameters=Parameters(),
         link=LinkMode.COPY,
         shared=True,
+        trash_days=30,
     )
     with Store.on(backend, client=replace(client("alice"), activity=False)) as store:
         for name in ("cmr", "labels"):
