@@ -18,6 +18,7 @@ FILE_BYTES_MAX = 1 << 20
 """A file of parameters larger than this is something else, given by mistake."""
 
 _AGE = re.compile(r"(\d{1,5})\s*(min|h|d|w|y)")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(?:([kmgtp])(i)?)?b?")
 _SECONDS = {"min": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 
 
@@ -43,6 +44,27 @@ def parse_since(text: str | None, *, now: datetime) -> datetime | None:
             kind="bad_age",
             hint="Give an age like 7d, 12h or 2w, or a date like 2026-11-01.",
         ) from None
+
+
+def parse_size(text: str | None) -> int:
+    """The bytes that `100MB`, `1.5 GiB` or `4096` stand for; 0 for None.
+
+    Units are decimal unless written with an `i`. Raises `InvalidInput` for anything else.
+    """
+    if text is None:
+        return 0
+    match = _SIZE.fullmatch(text.strip().lower())
+    size = 0.0
+    if match:
+        base = 1024 if match[3] else 1000
+        size = float(match[1]) * base ** " kmgtp".index(match[2] or " ")
+    if not match or size >= 1 << 62:
+        raise InvalidInput(
+            f"'{text[:80]}' is not a size",
+            kind="bad_size",
+            hint="Give bytes, or a number with a unit: 100MB, 1.5GiB.",
+        )
+    return int(size)
 
 
 def parse_sort(text: str | None) -> tuple[str, bool | None]:

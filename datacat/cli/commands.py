@@ -45,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Shared store",
         (
             Entry("init", "Create a team store, or join an existing one"),
+            Entry("scan", "Report duplicate copies under a folder"),
             Entry("du", "Disk use and space saved by deduplication"),
             Entry("verify", "Check stored or local files against their hashes"),
         ),

@@ -13,6 +13,7 @@ from datacat.model.dataset import (
     Shown,
     Version,
 )
+from datacat.model.duplicates import CopyGroup, CopyPlace, GroupKind, LeftOut, ScanResult
 from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
 from datacat.model.lineage import Edge, Lineage, LineageWarning, WarningKind
@@ -39,6 +40,8 @@ __all__ = [
     "Code",
     "Contents",
     "Copy",
+    "CopyGroup",
+    "CopyPlace",
     "Damage",
     "Dataset",
     "DatasetDiskUse",
@@ -48,9 +51,11 @@ __all__ = [
     "Edit",
     "EditResult",
     "FileInfo",
+    "GroupKind",
     "InitResult",
     "Kind",
     "Layout",
+    "LeftOut",
     "Lineage",
     "LineageWarning",
     "LinkMode",
@@ -62,6 +67,7 @@ __all__ = [
     "RenameResult",
     "Restored",
     "Scalar",
+    "ScanResult",
     "Shown",
     "StatusEntry",
     "StoreInfo",

@@ -13,6 +13,8 @@ from datacat.model import (
     Code,
     Contents,
     Copy,
+    CopyGroup,
+    CopyPlace,
     Damage,
     Dataset,
     DatasetDiskUse,
@@ -21,6 +23,7 @@ from datacat.model import (
     Edge,
     FileInfo,
     InitResult,
+    LeftOut,
     Lineage,
     LineageWarning,
     LogEntry,
@@ -29,6 +32,7 @@ from datacat.model import (
     RenameResult,
     Restored,
     Scalar,
+    ScanResult,
     Shown,
     StatusEntry,
     VerifyResult,
@@ -326,6 +330,54 @@ def removed(of: Removal, *, dry_run: bool) -> Document:
 
 def restored(of: Restored) -> Document:
     return {"restored": [v.ref for v in of.versions], "already": list(of.already)}
+
+
+def copy_place(of: CopyPlace) -> Document:
+    return {
+        "path": of.path,
+        "bytes": of.bytes,
+        "files": of.files,
+        "same_ratio": of.same_ratio,
+        "identical": of.identical,
+    }
+
+
+def copy_group(of: CopyGroup) -> Document:
+    return {
+        "id": of.id,
+        "kind": of.kind.value,
+        "copies": of.copies,
+        "bytes_each": of.bytes_each,
+        "files_each": of.files_each,
+        "wasted_bytes": of.wasted_bytes,
+        "ref": of.ref,
+        "paths": [copy_place(place) for place in of.paths],
+        "paths_total": of.paths_total,
+    }
+
+
+def left_out(of: LeftOut) -> Document:
+    return {"count": of.count, "first": list(of.first)}
+
+
+def scanned(of: ScanResult) -> Document:
+    return {
+        "roots": list(of.roots),
+        "files": of.files,
+        "folders": of.folders,
+        "bytes": of.bytes,
+        "duplicate_bytes": of.duplicate_bytes,
+        "groups": [copy_group(group) for group in of.groups],
+        "groups_total": of.groups_total,
+        "read_bytes": of.read_bytes,
+        "to_read_bytes": of.to_read_bytes,
+        "seconds": round(of.seconds, 3),
+        "unreadable": left_out(of.unreadable),
+        "changed": left_out(of.changed),
+        "stores": list(of.stores),
+        "other_file_systems": left_out(of.other_file_systems),
+        "dry_run": of.dry_run,
+    }
 
 
 def joined(of: InitResult, *, user: str) -> Document:

@@ -18,6 +18,7 @@ from datacat.backend.open import open_backend
 from datacat.create import create_store
 from datacat.model import TRASH_DAYS, LinkMode, Parameters
 from datacat.opened import Client, assemble
+from datacat.store.finding import Finding
 from datacat.store.inside import Inside
 from datacat.store.looking import Looking
 from datacat.store.organising import Organising
@@ -28,7 +29,7 @@ from datacat.store.upkeep import Upkeep
 __all__ = ["Store"]
 
 
-class Store(Saving, Looking, Inside, Organising, Removing, Upkeep):
+class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
     """A team's shared place for datasets, as `datacat.open_store` or `Store.create` gives it.
 
     A `Store` may be used from one thread at a time, and with `with`.

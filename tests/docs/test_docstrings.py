@@ -14,7 +14,7 @@ from datacat.opened import Client
 from datacat.store import Store
 
 VERBS = (
-    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
+    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "scan", "du", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
     *("rm", "restore"),
     "reach",

@@ -1,0 +1,90 @@
+"""`datacat scan`: find the copies that lie about on a drive."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from datacat.cli.command import Command, Count
+from datacat.cli.invocation import Invocation
+
+ABOUT = """\
+Changes nothing. Reads only what names and sizes leave open, and remembers it: interrupted or run
+again, it goes on where it was. Whole folders come first, the same or nearly the same, then files.
+Hard links and reflinks count once. Links are not followed, and stores are left out.
+"""
+EXAMPLES = (
+    ("datacat scan /shared/projects", "what takes space more than once?"),
+    ("datacat scan ~ --min-size 1GB", "only what wastes a gigabyte or more"),
+)
+STOPPING = "Stopping… (what was read is remembered; run the same command to continue)"
+SHOWN = 10
+"""Groups in a table on a terminal, where the report has the rest."""
+
+REPORTED = 1_000
+"""Groups in a report, in JSON and in a pipe."""
+
+
+@click.command(cls=Command, name="scan", about=ABOUT, examples=EXAMPLES)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--min-size", metavar="SIZE", help="Leave out what wastes less, such as 100MB.")
+@click.option(
+    "--depth", type=Count(), metavar="N", help="Leave out copies more than N folders down."
+)
+@click.option("--limit", type=Count(), metavar="N", help="Tell so many groups.  [10, 1000 in JSON]")
+@click.option("--files", "files_only", is_flag=True, help="Only files, no whole folders.")
+@click.option("-x", "--one-file-system", is_flag=True, help="Stay on the file system of PATH.")
+@click.option("--report", metavar="FILE", help="Write the report there, not to your cache.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only count: say how much would be read.")
+@click.pass_obj
+def command(
+    run: Invocation,
+    *,
+    paths: tuple[str, ...],
+    min_size: str | None,
+    depth: int | None,
+    limit: int | None,
+    files_only: bool,
+    one_file_system: bool,
+    report: str | None,
+    dry_run: bool,
+) -> None:
+    from dataclasses import replace
+
+    from datacat.cli.arguments import parse_size
+    from datacat.errors import Failed
+    from datacat.render import shapes
+    from datacat.render.scan import after, print_scan, summary
+    from datacat.render.scan_report import write_report
+
+    screen, store = run.screen, run.store
+    with run.work(text=STOPPING) as work:
+        result = store.scan(
+            paths or (".",),
+            min_bytes=parse_size(min_size),
+            depth=depth,
+            limit=max(limit or 0, REPORTED),
+            files_only=files_only,
+            one_file_system=one_file_system,
+            dry_run=dry_run,
+            listener=work.listener,
+            stop=work.stop,
+        )
+    written: str | None = None
+    if not dry_run:
+        default = Path(run.settings.cache_dir) / f"scan-{screen.now:%Y-%m-%d}.html"
+        # The report in the cache is an extra; one that was asked for is not.
+        with suppress(*(() if report else (Failed,))):
+            write_report(Path(report) if report else default, result, now=screen.now)
+            written = report or str(default)
+    shown = limit or (SHOWN if screen.answer_tty and not screen.json else REPORTED)
+    result = replace(result, groups=result.groups[:shown])
+    if screen.json:
+        screen.document(shapes.scanned(result))
+        return
+    if not screen.answer_tty:
+        screen.note(summary(result))
+    print_scan(screen, result)
+    screen.note(*after(screen, result, report=written))

@@ -1,0 +1,94 @@
+"""Reflinks, mounts inside of what is scanned, and the kernel's own file systems."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from datacat.backend.reflink import clone
+from datacat.scan import mounts
+from datacat.store import Store
+from tests.conftest import make_client, make_store
+from tests.trees import content
+
+pytestmark = [
+    pytest.mark.mounts,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount"),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    mounts._types.cache_clear()
+    with make_store("memory", tmp_path, client=make_client(tmp_path)) as opened:
+        yield opened
+    mounts._types.cache_clear()
+
+
+@contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[Path]:
+    place.mkdir(parents=True, exist_ok=True)
+    command = ["mount", *arguments, str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_reflinks_count_once(store: Store, tmp_path: Path) -> None:
+    if shutil.which("mkfs.xfs") is None:
+        pytest.skip("no mkfs.xfs")
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(320 << 20)
+    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
+    size = 300_000
+    with mounted(tmp_path / "xfs", "-o", "loop", str(image)) as drive:
+        (drive / "a").write_bytes(content(size, 1))
+        (drive / "copy").write_bytes(content(size, 1))
+        os.sync()
+        for name in ("b", "c"):
+            with (drive / "a").open("rb") as source, (drive / name).open("wb") as target:
+                assert clone(source.fileno(), target.fileno())
+        result = store.scan([drive])
+        assert (result.files, result.bytes, result.duplicate_bytes) == (4, 2 * size, size)
+        (group,) = result.groups
+        assert (group.copies, group.paths_total) == (2, 4)
+        (drive / "copy").unlink()
+        assert store.scan([drive]).groups == ()
+
+
+def test_other_file_systems_are_entered_unless_told_otherwise(store: Store, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    (drive / "a").write_bytes(content(500, 1))
+    with mounted(drive / "inner", "-t", "tmpfs", "none") as inner:
+        (inner / "a").write_bytes(content(500, 1))
+        assert store.scan([drive]).duplicate_bytes == 500
+        alone = store.scan([drive], one_file_system=True)
+        assert (alone.files, alone.duplicate_bytes) == (1, 0)
+        assert alone.other_file_systems.first == (str(inner),)
+
+
+def test_a_folder_that_is_mounted_inside_itself_ends(store: Store, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    (drive / "a").write_bytes(content(500, 1))
+    with mounted(drive / "inner", "--bind", str(drive)):
+        result = store.scan([drive])
+    assert (result.files, result.bytes, result.duplicate_bytes) == (2, 500, 0)
+
+
+def test_the_kernels_own_file_systems_are_not_entered(store: Store, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    with mounted(drive / "proc", "-t", "proc", "proc"):
+        assert store.scan([drive]).files == 0
