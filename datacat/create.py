@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 from datacat import layout
 from datacat.backend import Backend
 from datacat.catalog import store_file
 from datacat.catalog.log import Log
 from datacat.catalog.record import StoreCreate, encode
 from datacat.digest import ALGORITHMS
-from datacat.errors import InvalidInput, NoStore
+from datacat.errors import Failed, InvalidInput, NoStore, Refused, StorageMissing
 from datacat.model import LinkMode, Parameters, StoreInfo
 from datacat.opened import Client, read_store_file
+from datacat.text import printable
 
 
 def create_store(
@@ -27,7 +30,8 @@ def create_store(
 ) -> None:
     """Make `backend` a store, unless it is one: of several who try, one decides what it is.
 
-    Raises `InvalidInput` (parameters, group), `NotFound` (no parent folder), `StorageDenied`, and
+    Raises `InvalidInput` (parameters, group), `NotFound` (no parent folder), `Failed` (something
+    else lies there), `Refused` (links where there can be none), `StorageDenied`, and
     `NoStore` when the storage cannot create atomically.
     """
     if parameters.digest not in ALGORITHMS:
@@ -40,8 +44,15 @@ def create_store(
             f"{backend.url} cannot create a file so that exactly one of several writers wins;"
             " a store there could lose versions",
             kind="no_atomic_create",
-            hint="Use another file system: NFS, Lustre, a local disk.",
+            hint="Use another one: NFS, Lustre, a local disk, a server that knows If-None-Match.",
         )
+    if not backend.capabilities.local:
+        _refuse_taken(backend)
+        if link in (LinkMode.HARDLINK, LinkMode.SYMLINK):
+            raise Refused(
+                f"{backend.url} is not in anybody's file system, so nothing can be linked there",
+                kind="no_links",
+            )
     info = StoreInfo(
         id=client.new_id(),
         name=name or backend.url.rstrip("/").rpartition("/")[2],
@@ -55,6 +66,22 @@ def create_store(
     )
     backend.create(layout.STORE, store_file.encode(info))
     begin_log(backend, client=client)
+
+
+def _refuse_taken(backend: Backend) -> None:
+    """Raise `Failed` when the place holds something that is no store: it was probably mistyped."""
+    taken = next(iter(backend.keys("")), None)
+    if taken is None:
+        return
+    try:
+        backend.read(layout.STORE, limit_bytes=1)
+    except StorageMissing:
+        raise Failed(
+            f"{backend.url} is not empty and not a store",
+            kind="not_empty",
+            hint=f"It holds '{printable(taken.key[:80])}'. A store needs a place of its own.",
+            commands=[f"datacat init {shlex.quote(backend.url.rstrip('/') + '/datacat')}"],
+        ) from None
 
 
 def begin_log(backend: Backend, *, client: Client) -> None:

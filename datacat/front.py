@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datacat import layout
+from datacat.address import is_url
 from datacat.config import DEFAULT_IGNORE, Settings, gather, surroundings
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def open_store(
     user: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
+    store_options: Mapping[str, str] | None = None,
 ) -> Store:
     """The store at `url`, without one that of the settings, else the personal one.
 
@@ -44,6 +47,7 @@ def open_store(
         "user": user,
         "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
         "jobs": jobs,
+        "store_options": store_options,
     }
     settings = gather(surroundings(), flags=given, caller="open_store()")
     for warning in settings.warnings:
@@ -72,6 +76,7 @@ def open_with(settings: Settings) -> Store:
     return Store.open(
         settings.store,
         client=client,
+        options=settings.store_options,
         ignore=[pattern for pattern in settings.ignore if pattern not in DEFAULT_IGNORE],
         link=LinkMode(settings.link) if settings.link else None,
     )
@@ -92,6 +97,10 @@ def make_client(settings: Settings) -> Client:
     )
 
 
-def is_store(place: str) -> bool:
-    """True when the local folder `place` holds a store."""
-    return os.path.isfile(os.path.join(place, layout.STORE))
+def is_store(place: str, options: Mapping[str, str] | None = None) -> bool:
+    """True when the folder or the URL `place` holds a store. A URL is asked, with `options`."""
+    if not is_url(place):
+        return os.path.isfile(os.path.join(place, layout.STORE))
+    from datacat.backend import open_backend
+
+    return open_backend(place, options or {}).stat(layout.STORE) is not None

@@ -19,6 +19,8 @@ PACKS = "packs/"
 COPIES = "copies/"
 TEMPORARY = "tmp/"
 TRASH = "trash/"
+PROBE = "tmp/probe"
+"""Object stores only: what shows every client that a second create is refused."""
 
 RECORDS_PER_BUCKET = 1_000
 """Log records per folder: a listing stays short and NFS revalidates a small directory."""

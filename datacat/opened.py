@@ -14,14 +14,14 @@ from pathlib import Path
 
 from datacat import layout
 from datacat.backend import Backend
-from datacat.backend.open import open_backend
+from datacat.backend.open import NO_OPTIONS, Options, open_backend
 from datacat.catalog import store_file
 from datacat.catalog.database import Catalog, Committed
 from datacat.catalog.fold import Fold
 from datacat.catalog.log import Log
 from datacat.catalog.record import Envelope, Record
 from datacat.catalog.snapshot import Snapshot
-from datacat.errors import NoStore, StorageMissing
+from datacat.errors import NoStore, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
 from datacat.progress import Listener, StopSignal, ignore
@@ -107,9 +107,9 @@ class OpenedStore:
         return self.catalog.commit(build, start=start)
 
 
-def open_store(url: str, *, client: Client) -> OpenedStore:
+def open_store(url: str, *, client: Client, options: Options = NO_OPTIONS) -> OpenedStore:
     """Open the store at `url`. Raises `NoStore` when there is none, or it cannot be reached."""
-    return assemble(open_backend(url), client=client)
+    return assemble(open_backend(url, options), client=client)
 
 
 def assemble(backend: Backend, *, client: Client) -> OpenedStore:
@@ -136,4 +136,10 @@ def read_store_file(backend: Backend) -> bytes:
             kind="not_a_store",
             hint="To make one there, or to join another:",
             commands=["datacat init PATH"],
+        ) from error
+    except StorageTransient as error:
+        raise NoStore(
+            f"the store at {backend.url} does not answer: {error.message}",
+            kind="store_unreachable",
+            hint="Is the network there, and the address right?",
         ) from error

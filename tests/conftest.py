@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from datacat.model import LinkMode, Parameters
 from datacat.opened import Client
 from datacat.store import Store
+from tests.servers.s3 import S3Server, s3_server
 
 BACKENDS = ("posix", "memory")
 
@@ -80,3 +81,18 @@ def store(
         return Store.open(url, client=client(user, host=host))
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def s3_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """The S3 server of this test run; skips where none is installed."""
+    with s3_server(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_running: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, and its credentials in the environment."""
+    for name, value in s3_running.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_running

@@ -175,3 +175,10 @@ class Backend(ABC):
     @abstractmethod
     def free_bytes(self) -> int | None:
         """Space left for new data, or None when the storage does not tell."""
+
+    def interrupt(self) -> None:  # noqa: B027
+        """Give up what hangs: calls that wait for the network raise `Cancelled`, now and later.
+
+        May be called from a signal handler. Does nothing by default: a file system cannot be
+        interrupted.
+        """

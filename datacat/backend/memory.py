@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 import time
 from bisect import bisect_right
@@ -13,6 +11,7 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
 from datacat.backend.keys import checked_key, checked_prefix, checked_range, key_exists
+from datacat.backend.local_staged import LocalStaged
 from datacat.backend.system_calls import read_at
 from datacat.errors import Failed, StorageMissing
 from datacat.text import printable
@@ -58,7 +57,7 @@ class MemoryBackend(Backend):
         return entry[0]
 
     def stage(self) -> Staged:
-        return _MemoryStaged(self)
+        return LocalStaged(lambda key, fd, size: self.write(key, read_at(fd, 0, size)))
 
     def write(self, key: str, data: bytes | bytearray | memoryview) -> None:
         if not self._put(key, bytes(data)):
@@ -116,23 +115,3 @@ class MemoryBackend(Backend):
 
     def free_bytes(self) -> int | None:
         return None
-
-
-class _MemoryStaged(Staged):
-    """An unnamed temporary file of this machine; its bytes move to memory when published."""
-
-    def __init__(self, backend: MemoryBackend) -> None:
-        self._backend = backend
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by discard)
-        self._published: str | None = None
-        self.fd = self._file.fileno()
-
-    def publish(self, key: str) -> None:
-        if self._published != key:
-            self._backend.write(key, read_at(self.fd, 0, os.fstat(self.fd).st_size))
-            self._published = key
-        self.discard()
-
-    def discard(self) -> None:
-        self.fd = -1
-        self._file.close()

@@ -3,49 +3,104 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from datacat.address import check_place, parse_address, split_scheme
 from datacat.backend.base import Backend
-from datacat.errors import NoStore
+from datacat.backend.retry import RetryingBackend
+from datacat.errors import InvalidInput, NoStore
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WINDOWS_DRIVE = re.compile(r"/[A-Za-z]:")
 
+Options = Mapping[str, str]
+NO_OPTIONS: Options = MappingProxyType({})
 
-def open_backend(url: str) -> Backend:
-    """The backend for a path, a `file://` URL or `memory://name`. Nothing is touched yet.
+_KNOWN_OPTIONS = ("endpoint", "profile", "region", "anonymous")
 
-    A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean themselves. Raises
-    `NoStore` (`unsupported_store`) for another scheme; the message never shows more of the
-    URL than that, for it may hold a password.
+
+def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
+    """The backend for a path, a `file://` URL, `s3://bucket/folder` or `memory://name`.
+
+    Nothing is touched yet. A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean
+    themselves. `options` are those of the storage behind a URL, without secrets; others than its
+    own do not concern it. Raises `NoStore` for another scheme (`unsupported_store`) or a package
+    that is not installed (`missing_extra`), `InvalidInput` for a URL with a password and for
+    unknown options; no message shows more of the URL than its scheme until it is known to hold
+    no secret.
     """
-    found = _SCHEME.match(url)
-    if found is None:
+    scheme, rest = split_scheme(url)
+    if not scheme:
         return _posix(url)
-    scheme, rest = found[1].lower(), url[found.end() :]
     if scheme == "file":
         return _posix(_path_in(rest))
     if scheme == "memory":
         from datacat.backend.memory import named_memory
 
         return named_memory(rest)
-    raise NoStore(
-        f"this kind of store ({scheme}://) is not supported by this version of datacat",
-        kind="unsupported_store",
-        hint="Use a folder that all of you can reach, or a newer datacat.",
-    )
+    check_place(url)
+    _check_options(options)
+    try:
+        opener = _OPENERS[scheme]
+    except KeyError:
+        raise NoStore(
+            f"this kind of store ({scheme}://) is not supported by this version of datacat",
+            kind="unsupported_store",
+            hint="Use a folder that all of you can reach, or a newer datacat.",
+        ) from None
+    try:
+        return opener(url, options)
+    except ModuleNotFoundError as error:
+        raise NoStore(
+            f"a store at {scheme}:// needs the package {error.name}, which is not installed",
+            kind="missing_extra",
+            commands=[f"pip install 'datacat[{scheme}]'"],
+        ) from None
 
 
 def _posix(path: str) -> Backend:
-    import random
-
     from datacat.backend.posix import PosixBackend
-    from datacat.backend.retry import RetryingBackend
 
     if not path or "\0" in path:
         raise NoStore("the path of the store is empty or holds a NUL", kind="no_store")
     return RetryingBackend(PosixBackend(path), sleep=time.sleep, random=random.random)
+
+
+def _s3(url: str, options: Options) -> Backend:
+    from datacat.backend.bridge import Bridge
+    from datacat.backend.object_store import ObjectStoreBackend
+    from datacat.backend.s3 import S3Bucket
+
+    bridge = Bridge()
+    bucket = S3Bucket(parse_address(url), options)
+    store = ObjectStoreBackend(bucket, bridge, random=random.random)
+    return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
+
+
+_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3}
+
+
+def _check_options(options: Options) -> None:
+    for name in options:
+        if name not in _KNOWN_OPTIONS:
+            raise InvalidInput(
+                f"no option '{name[:80]}' of a store is known",
+                kind="bad_store_options",
+                hint=f"Known are {', '.join(_KNOWN_OPTIONS)}.",
+            )
+    endpoint = options.get("endpoint", "https://")
+    if split_scheme(endpoint)[0] not in {"http", "https"}:
+        raise InvalidInput(
+            "'store_options.endpoint' is not an http:// or https:// URL", kind="bad_store_options"
+        )
+    check_place(endpoint)
+    if options.get("anonymous", "false") not in {"true", "false"}:
+        raise InvalidInput(
+            "'store_options.anonymous' is neither true nor false", kind="bad_store_options"
+        )
 
 
 def _path_in(rest: str) -> str:

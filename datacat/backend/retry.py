@@ -12,16 +12,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
-from datacat.errors import DatacatError, StorageError, StorageTransient
+from datacat.backend.read_back import holds_exactly
+from datacat.errors import Cancelled, DatacatError, StorageError, StorageTransient
 
 ATTEMPTS = 5
 """Tries of one call: with the pauses below about 3 seconds, a server's hiccup but no outage."""
 
 _PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS_MAX = 5.0
-_COMPARED_BYTES = 4 << 20
 
 _T = TypeVar("_T")
+
+
+def pause_seconds(attempt: int, random: float) -> float:
+    """How long to wait after the failed try number `attempt`; `random` is from 0 to 1."""
+    longest: float = min(_PAUSE_SECONDS * 4 ** (attempt - 1), _PAUSE_SECONDS_MAX)
+    return longest * (0.5 + 0.5 * random)
 
 
 class RetryingBackend(Backend):
@@ -119,7 +125,7 @@ class RetryingBackend(Backend):
 
         def attempt() -> None:
             nonlocal in_doubt
-            if in_doubt and self._holds(key, size_bytes, read):
+            if in_doubt and holds_exactly(self, key, size_bytes, read):
                 return
             try:
                 write()
@@ -130,20 +136,10 @@ class RetryingBackend(Backend):
                 # The first try may arrive only now, after we looked.
                 if not (in_doubt and error.kind == "key_exists"):
                     raise
-                if not self._holds(key, size_bytes, read):
+                if not holds_exactly(self, key, size_bytes, read):
                     raise
 
         self.retried(attempt)
-
-    def _holds(self, key: str, size_bytes: int, read: Callable[[int, int], bytes]) -> bool:
-        """Whether `key` is there with exactly these bytes; other bytes are left to `write`."""
-        found = self.stat(key)
-        if found is None or found.size_bytes != size_bytes:
-            return False
-        return all(
-            self.read_range(key, offset, _COMPARED_BYTES) == read(offset, _COMPARED_BYTES)
-            for offset in range(0, size_bytes, _COMPARED_BYTES)
-        )
 
     def replace(self, key: str, data: bytes) -> None:
         self.retried(lambda: self.backend.replace(key, data))
@@ -164,7 +160,7 @@ class RetryingBackend(Backend):
             if self.backend.read(key, limit_bytes=len(data) + 1) != data:
                 return Created.EXISTS
             self.backend.sync()  # visible is not yet durable
-        except StorageError:
+        except (StorageError, Cancelled):
             # A slot that is empty now may still be filled by what we sent; and whatever fails
             # while we look, says nothing about what was sent before.
             return Created.UNKNOWN
@@ -195,9 +191,11 @@ class RetryingBackend(Backend):
                 self._pause(attempt)
         return call()
 
+    def interrupt(self) -> None:
+        self.backend.interrupt()
+
     def _pause(self, attempt: int) -> None:
-        longest = min(_PAUSE_SECONDS * 4 ** (attempt - 1), _PAUSE_SECONDS_MAX)
-        self._sleep(longest * (0.5 + 0.5 * self._random()))
+        self._sleep(pause_seconds(attempt, self._random()))
 
 
 class _RetryingStaged(Staged):

@@ -21,6 +21,7 @@ from datacat.backend.base import Backend, Created
 from datacat.catalog import bundle
 from datacat.catalog.record import RECORD_BYTES_MAX, Record, Void, decode
 from datacat.errors import (
+    Cancelled,
     Corrupt,
     DatacatError,
     OutcomeUnknown,
@@ -257,7 +258,7 @@ class Log:
                 self._backend.sync()
         except StorageTransient:
             return None
-        except StorageError as error:
+        except (StorageError, Cancelled) as error:
             if unresolved:
                 raise _gave_up(data, unresolved=True, seconds=0) from error
             raise

@@ -92,7 +92,7 @@ def _change(run: Invocation, action: str, name: str, text: str | None = None) ->
         lines = lines_of(run.settings)
     except DatacatError:
         lines = []
-    key = name.replace("-", "_")
+    key = name.partition(".")[0].replace("-", "_")
     line = next((line for line in lines if line.key == key), None)
     if line is None:
         return

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from datacat.address import is_url
 from datacat.cli.command import Command
 from datacat.cli.invocation import Invocation
-from datacat.config.keys import is_url
 from datacat.errors import Refused
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def command(
 
     place = absolute(place, home=str(run.surroundings.home))
     is_local = not is_url(place)
-    exists = is_store(place)
+    options = run.settings.store_options
+    exists = is_store(place, options)
     if is_local and not exists:
         check_new(place)
     if not _may_switch(run, place, yes):
@@ -92,7 +93,7 @@ def command(
         )
     client = make_client(run.settings)
     if exists:
-        store = Store.open(place, client=client)
+        store = Store.open(place, client=client, options=options)
     else:
         store = Store.create(
             place,
@@ -103,7 +104,9 @@ def command(
             link=LinkMode(link) if link else LinkMode.AUTO,
             trash_days=trash_days,
             client=client,
+            options=options,
         )
+    run.interrupts.also(store.interrupt)
     try:
         result = _result(store, place, created=not exists)
     finally:

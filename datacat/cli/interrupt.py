@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -29,6 +29,11 @@ class Interrupts:
         self._asked = False
         self._stop: StopSignal | None = None
         self._text = STOPPED
+        self._also: list[Callable[[], None]] = []
+
+    def also(self, call: Callable[[], None]) -> None:
+        """Call this too, as soon as stopping is asked for: what waits for a server is given up."""
+        self._also.append(call)
 
     def install(self) -> None:
         """Take over SIGINT and SIGTERM; only the main thread can."""
@@ -53,9 +58,12 @@ class Interrupts:
         self._asked = True
         # os.write and not print: the signal may have come in the middle of a print.
         _say(f"{_CLEAR_LINE if os.isatty(2) else ''}{self._text}\n")
+        if self._stop is not None:
+            self._stop.set()
+        for call in self._also:
+            call()
         if self._stop is None:
             raise KeyboardInterrupt
-        self._stop.set()
 
 
 def _say(text: str) -> None:

@@ -101,6 +101,7 @@ class Invocation:
             if self.settings.personal and not self.given.quiet:
                 sys.stderr.write(PERSONAL_NOTICE + "\n")
             self._store = open_with(self.settings)
+            self.interrupts.also(self._store.interrupt)
         return self._store
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import re
 from itertools import islice
 from urllib.parse import unquote
 
-from datacat.config.keys import is_url
+from datacat.address import check_place, is_url
 from datacat.errors import Failed, Refused
 from datacat.front import is_store
 
@@ -33,6 +33,7 @@ def absolute(place: str, *, home: str) -> str:
     if place.lower().startswith("file:///"):
         return unquote(place[len("file://") :])
     if is_url(place):
+        check_place(place)
         return place
     if place == "~" or place.startswith("~/"):
         place = os.path.join(home, place[2:])

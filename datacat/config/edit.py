@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datacat.address import check_place
 from datacat.config.gather import read_toml
-from datacat.config.keys import Key, Value, known_key, parse
+from datacat.config.keys import Key, Shape, Value, known_key, parse, refuse_secret
 from datacat.errors import Failed, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -19,24 +20,47 @@ if TYPE_CHECKING:
 def set_value(path: Path, name: str, text: str) -> Value:
     """Set `name` to what `text` stands for in the user's file at `path`, which may not exist yet.
 
-    Returns the value that was written. Raises `InvalidInput` for an unknown key, a bad value, or
-    a key that no user can set.
+    `store_options.endpoint` sets one option of the table. Returns the value that was written.
+    Raises `InvalidInput` for an unknown key, a bad value, a secret, or a key that no user can set.
     """
-    key = _settable(name)
-    value = parse(key, text, source="the command")
+    head, dot, option = name.partition(".")
+    key = _settable(name if dot and known_key(head).shape is not Shape.OPTIONS else head)
+    if (key.shape is Shape.OPTIONS) != bool(dot and option):
+        raise InvalidInput(
+            f"'{name[:200]}' cannot be set to one text",
+            kind="bad_setting",
+            commands=["datacat config set store_options.endpoint URL"],
+        )
+    value: Value
+    if dot:
+        refuse_secret(option)
+        check_place(text)
+        value = text
+    else:
+        value = parse(key, text, source="the command")
     document = _open(path)
-    document[key.name] = list(value) if isinstance(value, tuple) else value
+    if dot:
+        import tomlkit
+
+        document.setdefault(key.name, tomlkit.table())[option] = text
+    else:
+        document[key.name] = list(value) if isinstance(value, tuple) else value
     _save(path, document)
     return value
 
 
 def unset_value(path: Path, name: str) -> None:
     """Remove `name` from the user's file. Raises `NotFound` when it is not set there."""
-    key = known_key(name)
+    head, dot, option = name.partition(".")
+    key = known_key(head)
     document = _open(path)
-    if key.name not in document:
-        raise NotFound(f"'{key.name}' is not set in {path}", kind="setting_not_set")
-    del document[key.name]
+    place = document.get(key.name, {}) if dot else document
+    entry = option if dot else key.name
+    if entry not in place:
+        raise NotFound(f"'{name[:200]}' is not set in {path}", kind="setting_not_set")
+    del place[entry]
+    if dot and not place:
+        del document[key.name]
     _save(path, document)
 
 

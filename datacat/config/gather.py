@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from datacat.address import is_url
 from datacat.config.keys import (
     DEFAULT_IGNORE,
     KEYS,
@@ -15,7 +16,6 @@ from datacat.config.keys import (
     Value,
     closest_key,
     is_truthy,
-    is_url,
     parse,
 )
 from datacat.errors import Failed, InvalidInput
@@ -65,6 +65,7 @@ class Settings:
     colour: str
     prompts: bool
     debug: bool
+    store_options: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from datacat.address import check_place
 from datacat.errors import InvalidInput
 
-Value = str | int | bool | tuple[str, ...] | None
+Value = str | int | bool | tuple[str, ...] | Mapping[str, str] | None
 
 DEFAULT_IGNORE = (
     ".DS_Store",
@@ -23,10 +24,9 @@ DEFAULT_IGNORE = (
 
 LINK_MODES = ("auto", "reflink", "copy", "hardlink", "symlink")
 USER_LENGTH_MAX = 64
+_SECRET = re.compile(r"secret|password|passwd|token|credential|(^|_)key($|_)", re.IGNORECASE)
 JOBS_MAX = 256
 """More threads than this only cost memory; a larger number is a typing error."""
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Shape(Enum):
@@ -38,6 +38,7 @@ class Shape(Enum):
     COUNT = "a whole number from 1"
     YES_NO = "true or false"
     PATTERNS = "a list of patterns"
+    OPTIONS = "a table of options, each one text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ _ALL = (
         environment=("DATACAT_STORE",),
         project=True,
         user=True,
+    ),
+    Key(
+        "store_options",
+        Shape.OPTIONS,
+        "options of the storage behind a URL; never secrets",
+        project=True,
+        user=True,
+        default={},
     ),
     Key(
         "user",
@@ -149,11 +158,6 @@ _ALL = (
 KEYS: Mapping[str, Key] = {key.name: key for key in _ALL}
 
 
-def is_url(place: str) -> bool:
-    """True for `scheme://…`; a folder may hold `://` further on."""
-    return _URL.match(place) is not None
-
-
 def closest_key(name: str) -> str | None:
     """The key that was probably meant by `name`, or None."""
     found = difflib.get_close_matches(name.lower().replace("-", "_"), KEYS, n=1, cutoff=0.6)
@@ -178,6 +182,8 @@ def parse(key: Key, raw: object, *, source: str) -> Value:
 
     Raises `InvalidInput` that names `source`, the file or the variable it was read from.
     """
+    if key.shape is Shape.PLACE and isinstance(raw, str):
+        check_place(raw)  # first: what is wrong with a value is said by showing it
     value = _parsed(key, raw)
     if value is not None:
         return value
@@ -201,6 +207,7 @@ def _parsed(key: Key, raw: object) -> Value | None:
         Shape.COUNT: lambda: _count(raw),
         Shape.YES_NO: lambda: raw if isinstance(raw, bool) else _yes_no(raw),
         Shape.PATTERNS: lambda: _patterns(raw),
+        Shape.OPTIONS: lambda: _options(raw),
     }
     return parsers[key.shape]()
 
@@ -216,6 +223,29 @@ def _patterns(raw: object) -> tuple[str, ...] | None:
     if isinstance(many, list) and all(isinstance(p, str) and p for p in many):
         return tuple(many)
     return None
+
+
+def _options(raw: object) -> Mapping[str, str] | None:
+    if not isinstance(raw, Mapping):
+        return None
+    for name, value in raw.items():
+        refuse_secret(str(name))
+        if not isinstance(value, (str, int)):
+            return None
+    return {
+        str(name): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in raw.items()
+    }
+
+
+def refuse_secret(option: str) -> None:
+    """Raise `InvalidInput` when `option` is the name of a secret: those never go into a file."""
+    if _SECRET.search(option):
+        raise InvalidInput(
+            f"'store_options.{option[:80]}' looks like a secret; settings never hold secrets",
+            kind="secret_in_settings",
+            hint="Use the storage's own way, for example AWS_PROFILE.",
+        )
 
 
 def _text(key: Key, raw: object) -> str | None:

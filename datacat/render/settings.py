@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from datacat.config import KEYS, Settings
@@ -28,6 +29,8 @@ def document(line: Line) -> dict[str, object]:
     value = line.value
     if isinstance(value, tuple):
         value = list(value)
+    elif isinstance(value, Mapping):
+        value = dict(value)
     return {"key": line.key, "value": value, "from": line.source}
 
 
@@ -37,6 +40,8 @@ def value_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return " ".join(str(item) for item in value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={item}" for key, item in value.items())
     return str(value)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from datacat.backend import Backend
-from datacat.backend.open import open_backend
+from datacat.backend.open import NO_OPTIONS, Options, open_backend
 from datacat.create import create_store
 from datacat.model import TRASH_DAYS, LinkMode, Parameters
 from datacat.opened import Client, assemble
@@ -41,15 +41,18 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
         url: str,
         *,
         client: Client,
+        options: Options = NO_OPTIONS,
         ignore: Sequence[str] = (),
         link: LinkMode | None = None,
     ) -> Store:
         """Open an existing store. Raises `NoStore` when there is none at `url`.
 
+        `options` are those of the storage behind a URL, without secrets (`store_options`);
         `ignore` are patterns of names that are never saved, besides the default ones; `link` is
         how `pull` puts files in place, by default as the store says.
         """
-        return cls(assemble(open_backend(url), client=client), ignore=ignore, link=link)
+        backend = open_backend(url, options)
+        return cls(assemble(backend, client=client), ignore=ignore, link=link)
 
     @classmethod
     def on(cls, backend: Backend, *, client: Client, ignore: Sequence[str] = ()) -> Store:
@@ -62,6 +65,7 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
         url: str,
         *,
         client: Client,
+        options: Options = NO_OPTIONS,
         name: str | None = None,
         description: str = "",
         group: str | None = None,
@@ -70,13 +74,13 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
         shared: bool = True,
         trash_days: int = TRASH_DAYS,
     ) -> Store:
-        """Create a store at `url`, an empty or missing folder, or open the one that is there.
+        """Create a store at `url`, an empty place, or open the one that is there.
 
         `shared` makes it writable for `group` (by default the group of the folder above);
         `trash_days` is how long what was removed can be restored. Raises `Failed` when the folder
         holds something else, `NotFound` when its parent does not exist.
         """
-        backend = open_backend(url)
+        backend = open_backend(url, options)
         create_store(
             backend,
             client=client,

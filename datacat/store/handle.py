@@ -40,6 +40,13 @@ class Handle:
         """Let go of the local catalog."""
         self._opened.catalog.close()
 
+    def interrupt(self) -> None:
+        """Give up what waits for a server: the verb that runs, and every later one, is cancelled.
+
+        May be called from another thread or from a signal handler.
+        """
+        self._opened.backend.interrupt()
+
     @property
     def info(self) -> StoreInfo:
         """What the store is: name, id, parameters."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datacat import refs
+from datacat.errors import Refused
 from datacat.model import AddResult, Code, Layout, LinkMode, PullResult, Scalar
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, PathLike, watching
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.naming import Word
+from datacat.working_copy.registering import LINKS
 from datacat.working_copy.request import SaveRequest
 from datacat.working_copy.save import save
 
@@ -109,14 +111,25 @@ class Saving(Handle):
         >>> Path(result.path, "labels.csv").read_text()
         'id,v\\n1,2\\n'
         """
+        if link in LINKS and self._opened.local_path is None:
+            raise Refused(
+                f"{self.url} is not in this machine's file system, so nothing can be linked there",
+                kind="no_links",
+                commands=[f"datacat pull {ref} --link copy"],
+            )
         request = PullRequest(
             ref=ref,
             patterns=tuple(patterns),
             dest=None if dest is None else Path(dest),
-            link=link or self._link or self.info.link,
+            link=link or self._usual_link(),
             verify=verify,
             force=force,
             dry_run=dry_run,
             ignore=self._ignore,
         )
         return pull(self._opened, request, watching(listener, stop))
+
+    def _usual_link(self) -> LinkMode:
+        """How files are put in place when nobody says: links only where there can be any."""
+        usual = self._link or self.info.link
+        return LinkMode.AUTO if usual in LINKS and self._opened.local_path is None else usual

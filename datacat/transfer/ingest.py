@@ -127,12 +127,12 @@ class Ingest:
             )
             try:
                 self._work(executor, jobs)
+                self._packing.finish(executor, jobs=jobs, stop=self._stop)
             except BaseException:
                 self._packing.discard()
                 raise
             finally:
                 note_digests(self._workspace)
-        self._packing.finish()
         # INV order: all content is durable before the segment that names it is written.
         self._backend.sync()
         self._listener(Finished("Reading"))

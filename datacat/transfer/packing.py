@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from datacat import layout
@@ -11,6 +12,8 @@ from datacat.backend import Backend
 from datacat.digest import DIGEST_BYTES
 from datacat.model import Parameters
 from datacat.objects.pack import PackWriter
+from datacat.progress import StopSignal
+from datacat.transfer.executor import run_bounded
 from datacat.transfer.journal import ChunkRow, Journal, pack_rows
 
 
@@ -53,11 +56,11 @@ class Packing:
             rows, self._rows = self._rows, []
         return rows
 
-    def finish(self) -> None:
-        """Publish every pack that is still open."""
-        for writer in self._idle:
-            self._finish(writer)
-        self._idle = []
+    def finish(self, executor: Executor, *, jobs: int, stop: StopSignal) -> None:
+        """Publish every pack that is still open, side by side."""
+        idle, self._idle = self._idle, []
+        for _ in run_bounded(executor, self._finish, idle, jobs=jobs, stop=stop):
+            pass
 
     def discard(self) -> None:
         """Give up the packs that were not published; nobody has seen them."""

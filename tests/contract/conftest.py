@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from datacat.backend import Backend
+from datacat.backend import Backend, open_backend
 from datacat.backend.memory import MemoryBackend
 from datacat.backend.posix import PosixBackend
 from datacat.backend.retry import RetryingBackend
 from tests.contract.lossy import LosingReplies
+from tests.servers.s3 import BUCKET
 
 FOLDERS = [
     "catalog/",
@@ -44,12 +45,40 @@ MAKERS: dict[str, Callable[[Path], Backend]] = {
     "retrying-posix": lambda folder: retrying(PosixBackend(folder / "store")),
     "losing-posix": lambda folder: retrying(LosingReplies(PosixBackend(folder / "store"))),
     "losing-memory": lambda folder: retrying(LosingReplies(make_memory(folder))),
+    "s3": lambda folder: open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}"),
+    "losing-s3": lambda folder: retrying(LosingReplies(open_s3(folder))),
 }
+
+SERVERS = {"s3": "s3", "losing-s3": "s3"}
+"""Which of them need a server, as a fixture."""
+
+
+WAITS_FOR_LOSERS = frozenset(SERVERS)
+"""Whose server lets everybody who lost a race wait for a second: it is raced for less often."""
+
+LISTS_BY_FOLDER = frozenset(SERVERS)
+"""Whose server lists all of `ab/` before `ab-c`; AWS compares whole keys. No two names of a store
+are of that kind (`test_layout_order`)."""
+
+
+def open_s3(folder: Path) -> Backend:
+    """A store of its own, without the layer that tries again."""
+    made = open_backend(f"s3://{BUCKET}/a b+c#é/{uuid.uuid4().hex}")
+    assert isinstance(made, RetryingBackend)
+    return made.backend
 
 
 @pytest.fixture(params=MAKERS)
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    made = MAKERS[request.param](tmp_path)
+def maker(request: pytest.FixtureRequest) -> str:
+    """The name of the backend that the test is run on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def backend(maker: str, request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    if server := SERVERS.get(maker):
+        request.getfixturevalue(server)
+    made = MAKERS[maker](tmp_path)
     made.initialise(FOLDERS, group=None, shared=True)
     return made
 

@@ -279,6 +279,12 @@ def test_a_linked_file_stays_a_link(around: Surroundings, tmp_path: Path) -> Non
         ("debug", "true", "not_a_user_setting"),
         ("prompts", "no", "not_a_user_setting"),
         ("jobs.x", "1", "unknown_setting"),
+        ("store_options", "x", "bad_setting"),
+        ("store_options.", "x", "bad_setting"),
+        ("store_options.aws_secret_access_key", "canary", "secret_in_settings"),
+        ("store_options.key", "canary", "secret_in_settings"),
+        ("store_options.endpoint", "https://me:canary@example.org", "secret_in_url"),
+        ("store", "s3://me:canary@bucket/x", "secret_in_url"),
         ("trash_days", "3", "unknown_setting"),
     ],
 )
@@ -287,7 +293,34 @@ def test_what_cannot_be_set(tmp_path: Path, key: str, value: str, kind: str) -> 
     with pytest.raises(InvalidInput) as raised:
         set_value(path, key, value)
     assert raised.value.kind == kind
+    assert "canary" not in f"{raised.value} {raised.value.hint} {raised.value.commands}"
     assert not path.exists()
+
+
+def test_options_of_the_store(around: Surroundings) -> None:
+    assert gather(around).store_options == {}
+    file = around.user_file
+    set_value(file, "store_options.endpoint", "http://minio:9000")
+    set_value(file, "store_options.profile", "imaging")
+    assert gather(around).store_options == {"endpoint": "http://minio:9000", "profile": "imaging"}
+    unset_value(file, "store_options.profile")
+    write(around.folder / "datacat.toml", "[store_options]\nanonymous = true\nregion = 'eu'\n")
+    settings = gather(around)
+    assert settings.store_options == {"anonymous": "true", "region": "eu"}
+    assert settings.sources["store_options"].endswith("datacat.toml")
+    unset_value(file, "store_options.endpoint")
+    assert "store_options" not in file.read_text()
+    with pytest.raises(NotFound):
+        unset_value(file, "store_options.endpoint")
+    for bad in (
+        "store_options = 'x'",
+        "[store_options]\nendpoint = [1]",
+        "store = 's3://k:canary@b'",
+    ):
+        write(around.folder / "datacat.toml", bad)
+        with pytest.raises(InvalidInput) as raised:
+            gather(around)
+        assert "canary" not in str(raised.value)
 
 
 def test_unset_what_is_not_set(tmp_path: Path) -> None:
