@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from datacat import layout
+from datacat import layout, recovery
 from datacat.backend import Backend
 from datacat.catalog import store_file
 from datacat.catalog.log import Log
@@ -65,6 +65,8 @@ def create_store(
         trash_days=trash_days,
     )
     backend.create(layout.STORE, store_file.encode(info))
+    for key, data in recovery.files().items():
+        backend.create(key, data)
     begin_log(backend, client=client)
 
 

@@ -126,6 +126,8 @@ def make_scene(root: Path, *, bundled: bool) -> Scene:
     scene = Scene(root, versions)
     backend = open_store(str(root / "store"), client=client).backend
     for found in backend.keys(""):
+        if found.key in layout.RECOVERY or found.key.startswith(layout.COPIES):
+            continue
         scene.keys.setdefault(kind_of(found.key), []).append(found.key)
         if found.key.startswith(layout.PACKS):
             entries = read_footer(backend, found.key, size_bytes=found.size_bytes)
