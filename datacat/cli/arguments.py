@@ -67,6 +67,22 @@ def parse_size(text: str | None) -> int:
     return int(size)
 
 
+def parse_period(option: str, text: str | None) -> timedelta | None:
+    """How long `30d`, `12h` or `0d` is. Raises `InvalidInput` for anything else."""
+    if text is None:
+        return None
+    word = text.strip().lower()
+    if match := _AGE.fullmatch(word):
+        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    if word == "0":
+        return timedelta(0)
+    raise InvalidInput(
+        f"{option} '{text[:80]}' is not an age",
+        kind="bad_age",
+        hint="Give an age like 30d, 12h or 2w.",
+    )
+
+
 def parse_sort(text: str | None) -> tuple[str, bool | None]:
     """`size:asc` as (`size`, descending False); without a direction None, the key's own."""
     if text is None:

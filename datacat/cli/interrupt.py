@@ -50,6 +50,16 @@ class Interrupts:
         finally:
             self._stop, self._text = None, STOPPED
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within the block, while a person is asked, a request to stop ends the command."""
+        stop, text = self._stop, self._text
+        self._stop, self._text = None, STOPPED
+        try:
+            yield
+        finally:
+            self._stop, self._text = stop, text
+
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked:
             # Not sys.exit: a worker that hangs on a dead mount must not keep the process.

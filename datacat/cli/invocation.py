@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,10 +35,14 @@ class Globals:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a long call of the library is given: where its events go, and when to stop."""
+    """What a long call of the library is given: where its events go, and when to stop.
+
+    `pause` takes the progress off the screen until there is more of it, so that one can ask.
+    """
 
     listener: Listener
     stop: StopSignal
+    pause: Callable[[], None]
 
 
 class Invocation:
@@ -124,7 +128,8 @@ class Invocation:
 
         sys.stderr.write(printable(question))
         sys.stderr.flush()
-        return sys.stdin.readline().strip()
+        with self.interrupts.at_once():
+            return sys.stdin.readline().strip()
 
     @contextmanager
     def work(self, *, text: str | None = None) -> Iterator[Work]:
@@ -140,4 +145,4 @@ class Invocation:
             self.interrupts.orderly(text or STOPPING) as stop,
             ProgressLine(self.screen, enabled=not in_notebook) as line,
         ):
-            yield Work(listener=line.listen, stop=stop)
+            yield Work(listener=line.listen, stop=stop, pause=line.pause)

@@ -1,5 +1,6 @@
 """The facts that travel between layers, as frozen dataclasses. Sizes are bytes, times are UTC."""
 
+from datacat.model.collection import Collected, Collection, Periods, Waiting
 from datacat.model.dataset import (
     Changes,
     Code,
@@ -38,6 +39,8 @@ __all__ = [
     "ChangeKind",
     "Changes",
     "Code",
+    "Collected",
+    "Collection",
     "Contents",
     "Copy",
     "CopyGroup",
@@ -62,6 +65,7 @@ __all__ = [
     "Listing",
     "LogEntry",
     "Parameters",
+    "Periods",
     "PullResult",
     "Removal",
     "RenameResult",
@@ -73,5 +77,6 @@ __all__ = [
     "StoreInfo",
     "VerifyResult",
     "Version",
+    "Waiting",
     "WarningKind",
 ]

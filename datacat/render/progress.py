@@ -55,6 +55,13 @@ class ProgressLine:
                 self._drawn = None
             self._enabled = False
 
+    def pause(self) -> None:
+        """Take the line off the screen; the next event draws it again."""
+        with self._lock:
+            if self._drawn is not None:
+                self._drawn.stop()
+                self._drawn = self._task = None
+
     def listen(self, event: Event) -> None:
         """Take one event. Cheap when nothing is drawn."""
         match event:

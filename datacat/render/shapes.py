@@ -11,6 +11,8 @@ from datacat.model import (
     AliasInfo,
     Change,
     Code,
+    Collected,
+    Collection,
     Contents,
     Copy,
     CopyGroup,
@@ -37,6 +39,7 @@ from datacat.model import (
     StatusEntry,
     VerifyResult,
     Version,
+    Waiting,
 )
 from datacat.text import rfc3339
 
@@ -377,6 +380,43 @@ def scanned(of: ScanResult) -> Document:
         "stores": list(of.stores),
         "other_file_systems": left_out(of.other_file_systems),
         "dry_run": of.dry_run,
+    }
+
+
+def collected(of: Collected) -> Document:
+    return {
+        "ref": of.ref,
+        "owner": of.owner,
+        "trashed_by": of.trashed_by,
+        "trashed_at": rfc3339(of.trashed_at),
+        "bytes": of.bytes,
+        "only_here_bytes": of.only_here_bytes,
+        "last_pulled": rfc3339(of.last_pulled) if of.last_pulled else None,
+    }
+
+
+def waiting(of: Waiting) -> Document:
+    return {
+        "ref": of.ref,
+        "until": rfc3339(of.until) if of.until else None,
+        "linked_at": of.linked_at,
+    }
+
+
+def collection(of: Collection, *, dry_run: bool) -> Document:
+    return {
+        "freed_bytes": of.freed_bytes,
+        "freed_files": of.freed_files,
+        "versions": [collected(one) for one in of.versions],
+        "trashed": list(of.trashed),
+        "waiting": [waiting(one) for one in of.waiting],
+        "unfinished": of.unfinished,
+        "left_over_files": of.left_over_files,
+        "kept_versions": of.kept_versions,
+        "kept_datasets": of.kept_datasets,
+        "unused_bytes": of.unused_bytes,
+        "dry_run": dry_run,
+        "done": of.done,
     }
 
 

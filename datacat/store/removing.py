@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
+from datacat.maintenance.gc import collect
 from datacat.maintenance.trash import remove, restore
-from datacat.model import Removal, Restored, Version
+from datacat.model import Collection, Periods, Removal, Restored, Version
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 
@@ -58,6 +60,48 @@ class Removing(Handle):
         ['cmr@v1']
         """
         return restore(self._opened, refs)
+
+    def gc(
+        self,
+        *,
+        older_than: timedelta | None = None,
+        keep_last: int | None = None,
+        periods: Periods | None = None,
+        dry_run: bool = False,
+        confirm: Callable[[Collection], bool] | None = None,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> Collection:
+        """Free the space of what was in the trash for long enough, and of adds that never ended.
+
+        What any version outside the trash is read from stays, whatever others do meanwhile.
+        `older_than` is how long a version must have been in the trash, by default as the store
+        says; `periods` says more. `keep_last` first moves all but so many of the newest versions
+        of your datasets to the trash, apart from those that somebody needs. `confirm` is asked
+        when it is known what goes.
+
+        Raises `Corrupt` when a list of files or a part of the index cannot be read: then nothing
+        is freed. `Conflict` when others are too busy.
+
+        >>> _ = store.rm(["cmr"])
+        >>> store.gc().freed_bytes
+        0
+        >>> from datetime import timedelta
+        >>> collection = store.gc(older_than=timedelta(0))
+        >>> [version.ref for version in collection.versions], collection.freed_bytes > 0
+        (['cmr@v1'], True)
+        """
+        if periods is None:
+            days = timedelta(days=self._opened.info.trash_days)
+            periods = Periods(trash=days if older_than is None else older_than)
+        return collect(
+            self._opened,
+            periods=periods,
+            keep_last=keep_last,
+            dry_run=dry_run,
+            confirm=confirm,
+            watch=watching(listener, stop),
+        )
 
     def trash(self, name: str) -> list[Version]:
         """The versions of a dataset that can be restored, newest first."""

@@ -16,7 +16,7 @@ from datacat.store import Store
 VERBS = (
     *("add", "pull", "ls", "files", "show", "status", "diff", "log", "scan", "du", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
-    *("rm", "restore"),
+    *("rm", "restore", "gc"),
     "reach",
 )
 
