@@ -22,11 +22,12 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench bench-peers docs clean
+.PHONY: help demo test simulate lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
 	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
+	@echo "make simulate  run clients in every order, with faults (a quarter of an hour on two cores)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
 	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"
@@ -39,6 +40,9 @@ demo: $(VENV_DEMO)/.installed
 
 test: $(VENV)/.installed-test
 	$(RUN) pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+simulate: $(VENV)/.installed-test
+	$(RUN) tests.faults.interleaving $(ARGS)
 
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(RUN) ruff check .
