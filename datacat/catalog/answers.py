@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from datacat import refs
-from datacat.model import Changes, Code, Dataset, Scalar, Version
+from datacat.model import Better, Changes, Code, Dataset, Scalar, Version
 from datacat.sql import Row
 
 VERSIONS = """
@@ -40,9 +40,11 @@ with_params as (
     group by all
 ),
 with_metrics as (
-    select m.dataset_id, m.number, list([m.key, m.value] order by m.key) as pairs
+    select
+        m.dataset_id, m.number, list([m.key, m.value, b.better] order by m.key) as pairs
     from fold.metrics m
     semi join chosen c on c.dataset_id = m.dataset_id and c.number = m.number
+    left join fold.directions b on b.dataset_id = m.dataset_id and b.key = m.key
     group by all
 )
 select
@@ -119,7 +121,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def _values(pairs: Sequence[Sequence[str]] | None) -> dict[str, Scalar]:
-    return {key: _decode(value) for key, value in pairs or ()}
+    return {pair[0]: _decode(pair[1]) for pair in pairs or ()}
 
 
 def version_of(row: Row) -> Version:
@@ -145,6 +147,7 @@ def version_of(row: Row) -> Version:
         sources=tuple(row[20] or ()),
         params=_values(row[21]),
         metrics=_values(row[22]),
+        better={pair[0]: Better(pair[2]) for pair in row[22] or () if pair[2]},
     )
 
 

@@ -178,6 +178,8 @@ class Fold(Overlay):
             self.changes.metrics[key] = dict(record.metrics)
         for tag in record.tags:
             self.changes.tags[row.id, tag] = True
+        for metric, better in (record.better or {}).items():
+            self.changes.directions[row.id, metric] = better
         for alias in record.aliases:
             self._set_alias(row.id, alias, record.number, seq=seq, by=record.by)
         return Applied(row.id, f"@v{record.number}", record.message)
@@ -273,6 +275,9 @@ class Fold(Overlay):
         for tag in record.add_tags:
             self.changes.tags[row.id, tag] = True
             said.append(f"tag +{tag}")
+        for metric, better in (record.better or {}).items():
+            self.changes.directions[row.id, metric] = better
+            said.append(f"{metric}: {better or 'neither'} is better")
         if record.number is None:
             return Applied(row.id, "", ", ".join(said))
         key = (row.id, record.number)

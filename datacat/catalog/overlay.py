@@ -111,6 +111,13 @@ class Overlay:
         key = (0 if row is None else row.id, number)
         return self.changes.params.get(key, {}), self.changes.metrics.get(key, {})
 
+    def directions_since_base(self, name: str) -> dict[str, str | None]:
+        """For metrics of a dataset whether `min` or `max` is better, as far as the records applied
+        here said so; None: it is not known any more."""
+        row = self.resolve(name)
+        found = self.changes.directions.items()
+        return {} if row is None else {key: better for (i, key), better in found if i == row.id}
+
     def condemned_since_base(self) -> frozenset[str]:
         """Names on shared storage that were condemned by the records applied here."""
         return frozenset(self.changes.condemned)

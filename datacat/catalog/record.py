@@ -9,11 +9,11 @@ format: whether a record is void must not depend on the client that reads it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 import xxhash
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from datacat import layout, refs
 from datacat.catalog.strict_json import has_bad_text, parse
@@ -53,6 +53,7 @@ Value = (
     | None
 )
 Values = Annotated[dict[Word, Value], Meta(max_length=1_000)]
+Direction = Literal["min", "max"]
 Tags = Annotated[tuple[Name, ...], Meta(max_length=100)]
 Numbers = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=10_000)]
 Keys = Annotated[tuple[Key, ...], Meta(min_length=1, max_length=10_000)]
@@ -137,7 +138,8 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
 
     `number` must be the next one. `chunks` and `recipes` are what this commit adds to the index,
     null when it adds nothing. `segments` lists the records whose segments hold the older content
-    of this version, null when any may. `description`, `tags` and `aliases` are set on the way.
+    of this version, null when any may. `description`, `tags`, `aliases` and
+    `better` (as in `DatasetEdit`) are set on the way.
     """
 
     dataset: Name
@@ -163,6 +165,7 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
     tags: Tags = ()
     aliases: Annotated[tuple[Name, ...], Meta(max_length=32)] = ()
     segments: Annotated[tuple[Seq, ...], Meta(max_length=20_000)] | None = None
+    better: Annotated[dict[Word, Direction], Meta(max_length=1_000)] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -200,7 +203,8 @@ class AliasSet(Record, frozen=True, kw_only=True, tag="alias.set", gc=False):
 class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit", gc=False):
     """Facts about a dataset, or about its version `number`; null leaves a fact as it is.
 
-    `params` and `metrics` are merged into those of the version.
+    `params` and `metrics` are merged into those of the version, `better` into what is known of the
+    dataset's metrics: whether small or large values are good.
     """
 
     dataset: Name
@@ -212,6 +216,7 @@ class DatasetEdit(Record, frozen=True, kw_only=True, tag="dataset.edit", gc=Fals
     message: Message | None = None
     params: Values = {}
     metrics: Values = {}
+    better: Annotated[dict[Word, Direction | None], Meta(max_length=1_000)] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()

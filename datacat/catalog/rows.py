@@ -102,7 +102,8 @@ class Changes:
 
     `states` are versions of the base whose state changed; new versions carry theirs along.
     `params` and `metrics` are all that a new version has, and what changes of one in the base.
-    None in `aliases` and in values of the base, and False in `tags`, say that the row is gone.
+    None in `aliases`, `directions` and in values of the base, and False in `tags`, say that the row
+    is gone.
     """
 
     records: list[Row] = field(default_factory=list)
@@ -115,6 +116,7 @@ class Changes:
     sources: list[Row] = field(default_factory=list)
     params: dict[VersionKey, Values] = field(default_factory=dict)
     metrics: dict[VersionKey, Values] = field(default_factory=dict)
+    directions: dict[tuple[int, str], str | None] = field(default_factory=dict)
     segments: list[Row] = field(default_factory=list)
     condemned: dict[str, int] = field(default_factory=dict)
     swept: dict[str, int] = field(default_factory=dict)

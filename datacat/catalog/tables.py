@@ -137,6 +137,7 @@ def write(connection: Connection, changes: Changes, *, base: int, head: int, dig
     _write_states(connection, changes)
     _write_aliases(connection, changes, base)
     _write_tags(connection, changes, base)
+    _write_directions(connection, changes, base)
     _write_values(connection, changes)
     if changes.swept:
         sql.update(
@@ -253,6 +254,15 @@ def _write_tags(connection: Connection, changes: Changes, base: int) -> None:
     rows = [key for key, there in changes.tags.items() if there]
     if rows:
         sql.append(connection, "fold.tags", rows)
+
+
+def _write_directions(connection: Connection, changes: Changes, base: int) -> None:
+    old = [key for key in changes.directions if key[0] <= base]
+    if old:
+        sql.delete(connection, "fold.directions", old, key=["dataset_id", "key"])
+    rows = [(*key, better) for key, better in changes.directions.items() if better is not None]
+    if rows:
+        sql.append(connection, "fold.directions", rows)
 
 
 def _write_values(connection: Connection, changes: Changes) -> None:

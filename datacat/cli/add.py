@@ -13,14 +13,15 @@ from datacat.cli.invocation import Invocation
 from datacat.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from datacat.model import AddResult, Code, Layout, Scalar, Version
+    from datacat.model import AddResult, Better, Code, Layout, Scalar, Version
 
 ABOUT = """\
 The name is --name, else what the folder was pulled as, else the folder's own name. Content that
 the store has is noticed, whatever it is called; only what is new takes space. What a
 .datacatignore file lists is left out.
 
-VALUES are numbers, true, false, null, or text. --from takes a version or a pulled folder.
+VALUES are numbers, true, false, null, or text; loss=0.2:min and dice=0.9:max also say which
+values are good. --from takes a version or a pulled folder.
 """
 EXAMPLES = (
     ('datacat add ./cmr -m "first import" --tag cardiac', ""),
@@ -40,6 +41,7 @@ class Request:
     sources: tuple[str, ...]
     params: dict[str, Scalar]
     metrics: dict[str, Scalar]
+    better: dict[str, Better]
     new: bool
     new_version: bool
     only_here: bool
@@ -95,7 +97,7 @@ def command(
     dry_run: bool,
     force: bool,
 ) -> None:
-    from datacat.cli.arguments import parse_pairs, read_pairs
+    from datacat.cli.arguments import parse_metrics, parse_pairs, read_pairs
     from datacat.cli.git import describe
     from datacat.model import Layout
 
@@ -107,6 +109,7 @@ def command(
         )
     from_file = read_pairs("--params", params_file) if params_file else {}
     results_file = read_pairs("--metrics", metrics_file) if metrics_file else {}
+    values, better = parse_metrics("--metric", metrics)
     request = Request(
         name=name,
         message=message,
@@ -115,7 +118,8 @@ def command(
         alias=alias,
         sources=sources,
         params=from_file | parse_pairs("--param", params),
-        metrics=results_file | parse_pairs("--metric", metrics),
+        metrics=results_file | values,
+        better=better,
         new=new,
         new_version=new_version,
         only_here=only_here,
@@ -162,6 +166,7 @@ def _save(run: Invocation, path: str, request: Request) -> AddResult:
             sources=request.sources,
             params=request.params,
             metrics=request.metrics,
+            better=request.better,
             new=request.new,
             new_version=request.new_version,
             only_here=request.only_here,

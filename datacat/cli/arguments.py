@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from datacat.errors import Failed, InvalidInput, NotFound
-from datacat.model import Scalar
+from datacat.model import Better, Scalar
 
 SORT_KEYS = ("name", "updated", "size")
 FILE_BYTES_MAX = 1 << 20
@@ -110,6 +110,25 @@ def parse_pairs(option: str, pairs: Iterable[str]) -> dict[str, Scalar]:
             )
         found[key.strip()] = _scalar(value)
     return found
+
+
+def parse_metrics(option: str, pairs: Iterable[str]) -> tuple[dict[str, Scalar], dict[str, Better]]:
+    """`loss=0.2:min` and the like: the values, and for some whether small or large are good."""
+    values = parse_pairs(option, pairs)
+    better: dict[str, Better] = {}
+    for key, value in values.items():
+        head, colon, word = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+        if word.strip().lower() in [*Better]:
+            better[key] = Better(word.strip().lower())
+            values[key] = _scalar(head)
+        elif colon and word.strip().isalpha() and not isinstance(_scalar(head), str):
+            raise InvalidInput(
+                f"{option} '{key}={value}'"[:120] + " ends with neither :min nor :max",
+                kind="bad_direction",
+                hint="To say that small values are good:",
+                commands=[f"{option} {key}={head}:min"],
+            )
+    return values, better
 
 
 def _scalar(text: str) -> Scalar:

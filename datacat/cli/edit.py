@@ -11,7 +11,8 @@ ABOUT = """\
 Description, tags and owner are of the dataset; message, parameters and metrics of one version:
 name it, as in cmr@v3. The content of a version never changes.
 
-VALUES are numbers, true, false or text; null takes a value away.
+VALUES are numbers, true, false or text; null takes a value away. loss=0.2:min and dice=0.9:max
+also say which values of that metric are good.
 """
 EXAMPLES = (
     ("datacat edit cmr --tag ukb --owner dana", ""),
@@ -43,10 +44,11 @@ def command(
     metrics: tuple[str, ...],
     force: bool,
 ) -> None:
-    from datacat.cli.arguments import parse_pairs
+    from datacat.cli.arguments import parse_metrics, parse_pairs
     from datacat.render import shapes
     from datacat.render.edit import summary
 
+    values, better = parse_metrics("--metric", metrics)
     result = run.store.edit(
         ref,
         description=description,
@@ -55,7 +57,8 @@ def command(
         untags=untags,
         message=message,
         params=parse_pairs("--param", params),
-        metrics=parse_pairs("--metric", metrics),
+        metrics=values,
+        better=better,
         force=force,
     )
     screen, version = run.screen, result.version

@@ -10,7 +10,7 @@ from datacat.cli.invocation import Invocation
 ABOUT = """\
 With NAME, its versions, the newest first. Without, what everybody did lately: saved, pulled,
 changed, removed. Of each working copy the last pull is known.
---metrics shows metrics and parameters side by side, to compare runs.
+--metrics shows metrics and parameters side by side, to compare runs, and marks the best.
 """
 EXAMPLES = (
     ("datacat log --since 2d", "who is working on what?"),
@@ -46,6 +46,7 @@ def command(
     from datacat.render import shapes
     from datacat.render.log import print_feed, print_versions
     from datacat.render.rename import now_called
+    from datacat.render.runs import print_runs
 
     if (params or metrics) and name is None:
         raise click.UsageError("--params and --metrics need a NAME")
@@ -61,10 +62,14 @@ def command(
     else:
         versions = run.store.log(name, user=user, since=moment, limit=limit)
         if screen.json:
-            screen.document([shapes.version(version) for version in versions])
+            shape = shapes.runs(versions) if metrics else map(shapes.version, versions)
+            screen.document([*shape])
         else:
             screen.note(*now_called(name, versions[0].name if versions else name))
-            print_versions(screen, versions, params=params, metrics=metrics)
+            if params or metrics:
+                print_runs(screen, versions, params=params, metrics=metrics)
+            else:
+                print_versions(screen, versions)
         found = len(versions)
     if not found:
         screen.note("Nothing yet." if not (user or since) else "Nothing matches.")

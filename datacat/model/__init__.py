@@ -2,6 +2,7 @@
 
 from datacat.model.collection import Collected, Collection, Periods, Waiting
 from datacat.model.dataset import (
+    Better,
     Changes,
     Code,
     Contents,
@@ -35,6 +36,7 @@ __all__ = [
     "AddResult",
     "AliasChange",
     "AliasInfo",
+    "Better",
     "Change",
     "ChangeKind",
     "Changes",

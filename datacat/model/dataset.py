@@ -20,6 +20,13 @@ class Kind(StrEnum):
     DIR = "dir"
 
 
+class Better(StrEnum):
+    """Which values of a metric are good: small or large ones."""
+
+    MIN = "min"
+    MAX = "max"
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """The Git state of the folder from which an output was saved."""
@@ -43,6 +50,7 @@ class Version:
     """One immutable state of a dataset.
 
     `hash` is the tree digest in hex: the same content has the same hash under any name.
+    `better` is what somebody said of its metrics, of this or another version of the dataset.
     `new_bytes` is content that the store did not hold before, `stored_bytes` what that took.
     """
 
@@ -62,6 +70,7 @@ class Version:
     sources: tuple[str, ...] = ()
     params: Mapping[str, Scalar] = field(default_factory=dict)
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    better: Mapping[str, Better] = field(default_factory=dict)
     code: Code | None = None
     trashed_at: datetime | None = None
     trashed_by: str | None = None
@@ -141,6 +150,8 @@ class Shown:
     contents: tuple[Contents, ...]
     used_by: tuple[str, ...]
     readme: str | None = None
+    best: tuple[str, ...] = ()
+    """Metrics in which this version is the best of its dataset."""
     in_use: tuple[Copy, ...] = ()
 
 

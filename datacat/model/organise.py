@@ -35,10 +35,10 @@ class AliasChange:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One fact that changed. `what` is description, owner, tags, message, param or metric.
+    """One fact that changed: `what` is description, owner, tags, message, param, metric or better.
 
-    `key` is the name of a parameter or metric. `before` and `after` are None for what was or is
-    not there; tags are text, with commas.
+    `key` is the name of a parameter or metric; better says which of a metric's values are good.
+    `before` and `after` are None for what was or is not there; tags are text, with commas.
     """
 
     what: str

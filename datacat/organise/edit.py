@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import UNSET
+
 from datacat import refs
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
@@ -14,7 +16,7 @@ from datacat.catalog.record import DatasetEdit, Envelope
 from datacat.catalog.rows import DatasetRow
 from datacat.config.keys import USER_LENGTH_MAX
 from datacat.errors import InvalidInput, NotFound
-from datacat.model import Dataset, Edit, EditResult, Scalar, Version
+from datacat.model import Better, Dataset, Edit, EditResult, Scalar, Version
 from datacat.opened import OpenedStore
 from datacat.organise.decision import dataset_now, decide
 from datacat.organise.permission import check_permission
@@ -26,7 +28,7 @@ class EditRequest:
     """Edit what `ref` names: a dataset, or with a version that version.
 
     None leaves a fact as it is. `params` and `metrics` are merged into those of the version; None
-    takes a value away.
+    takes a value away. `better` says of metrics which values are good, in all versions.
     """
 
     ref: str
@@ -37,6 +39,7 @@ class EditRequest:
     message: str | None = None
     params: Mapping[str, Scalar] = field(default_factory=dict)
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    better: Mapping[str, Better] = field(default_factory=dict)
     force: bool = False
 
     def typed(self) -> str:
@@ -53,6 +56,8 @@ class EditRequest:
         for option, values in (("--param", self.params), ("--metric", self.metrics)):
             for key, value in values.items():
                 text = value if isinstance(value, str) else json.dumps(value)
+                if option == "--metric" and key in self.better:
+                    text += f":{self.better[key]}"
                 words += [option, f"{key}={text}"]
         return shlex.join(words)
 
@@ -147,6 +152,10 @@ class _Asked:
                 differs = value is None or repr(there[key]) != repr(value) if key in there else True
                 if differs and (value is not None or key in there):
                     yield Edit(what, there.get(key), value, key)
+        directions = {**version.better, **fold.directions_since_base(row.name)}
+        for metric, better in request.better.items():
+            if directions.get(metric) != better:
+                yield Edit("better", directions.get(metric), better, metric)
 
 
 def _record(
@@ -170,6 +179,9 @@ def _record(
         message=request.message if "message" in changed else None,
         params={edit.key: edit.after for edit in edits if edit.what == "param"},
         metrics={edit.key: edit.after for edit in edits if edit.what == "metric"},
+        better={key: better.value for key, better in request.better.items()}
+        if "better" in changed
+        else UNSET,
     )
 
 
@@ -181,7 +193,9 @@ def _check_parts(request: EditRequest, ref: refs.Ref, version: Version) -> None:
     """A dataset has description, tags and owner; a version message, parameters and metrics."""
     of_dataset = request.description is not None or request.owner is not None
     of_dataset = of_dataset or bool(request.tags or request.untags)
-    of_version = request.message is not None or bool(request.params or request.metrics)
+    of_version = request.message is not None or bool(
+        request.params or request.metrics or request.better
+    )
     if ref.path is not None:
         raise InvalidInput(
             "a file has nothing to edit; versions and datasets have",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from datacat.catalog.best import best_so_far
 from datacat.model import AddResult, Code, Scalar, Version
 from datacat.refs import parse
 from datacat.render.terminal import Screen
 from datacat.text import count_of, human_age, human_bytes, printable, without_version_words
 
 SKIPPED_SHOWN = 5
-LOWER_IS_BETTER = ("loss", "error", "err", "mae", "mse", "rmse", "wer", "perplexity", "hd95")
-"""Metrics with such a word in their name improve downwards; all others upwards."""
 
 
 def summary(
@@ -100,25 +99,18 @@ def scalar_text(value: Scalar) -> str:
 
 
 def _metrics(version: Version, earlier: Sequence[Version]) -> Iterator[str]:
+    # As the catalog knows it, which values are good may have been said of an older version.
+    version = next((v for v in earlier if v.number == version.number), version)
+    older = [v for v in earlier if v.number < version.number]
     for name, value in version.metrics.items():
         text = f"  {printable(name)} {scalar_text(value)}"
-        before = [v for v in earlier if name in v.metrics and v.number < version.number]
+        before = [v for v in older if name in v.metrics]
         if before:
             newest = max(before, key=lambda v: v.number)
             was = f"v{newest.number} was {scalar_text(newest.metrics[name])}"
-            best = is_best(name, value, [v.metrics[name] for v in before])
+            best = best_so_far(version, name, before)
             text += f" (best so far; {was})" if best else f" ({was})"
         yield text
-
-
-def is_best(name: str, value: Scalar, others: Sequence[Scalar]) -> bool:
-    """True when `value` is better than each number in `others`, by what the metric's name says."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    numbers = [o for o in others if isinstance(o, (int, float)) and not isinstance(o, bool)]
-    words = name.lower().replace("-", "_").replace(".", "_").replace("/", "_").split("_")
-    lower = any(word in words for word in LOWER_IS_BETTER)
-    return bool(numbers) and all(value < n if lower else value > n for n in numbers)
 
 
 def _next_step(result: AddResult) -> Iterator[str]:

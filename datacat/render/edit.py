@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datacat.model import Edit, EditResult
+from datacat.model import Better, Edit, EditResult
 from datacat.render.add import scalar_text
 from datacat.text import printable
 
@@ -24,6 +24,8 @@ def _said(edit: Edit) -> str:
     if edit.what in ("description", "message"):
         return f'{edit.what} "{after}"' if edit.after else f"no {edit.what}"
     key = printable(edit.key)
+    if edit.what == "better":
+        return f"{key} is better when {'small' if edit.after == Better.MIN else 'large'}"
     if edit.after is None:
         return f"{key} removed (was {before})"
     return f"{key} {after}" if edit.before is None else f"{key} {before} → {after}"

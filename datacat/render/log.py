@@ -9,17 +9,13 @@ from datetime import datetime
 from datacat.model import LogEntry, Version
 from datacat.render.table import Column, draw, print_table
 from datacat.render.terminal import Screen
-from datacat.render.versions import value_columns, version_columns
+from datacat.render.versions import version_columns
 from datacat.text import rfc3339
 
 
-def print_versions(
-    screen: Screen, versions: Sequence[Version], *, params: bool, metrics: bool
-) -> None:
-    """One line for each version; `metrics` shows parameters too, to tell runs apart."""
-    values = value_columns(versions, params=params or metrics, metrics=metrics)
-    columns = version_columns(screen, values=values, with_changes=not values)
-    print_table(screen, columns, versions)
+def print_versions(screen: Screen, versions: Sequence[Version]) -> None:
+    """One line for each version of a dataset."""
+    print_table(screen, version_columns(screen), versions)
 
 
 @dataclass(frozen=True, slots=True)

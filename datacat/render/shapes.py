@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from datacat.catalog.best import best_metrics, best_runs
 from datacat.model import (
     AddResult,
     AliasChange,
@@ -82,10 +83,22 @@ def version(of: Version) -> Document:
         "sources": list(of.sources),
         "params": _scalars(of.params),
         "metrics": _scalars(of.metrics),
+        "better": {metric: better.value for metric, better in of.better.items()},
         "code": _code(of.code),
         "trashed_at": rfc3339(of.trashed_at) if of.trashed_at else None,
         "trashed_by": of.trashed_by,
     }
+
+
+def run(of: Version, best: list[str]) -> Document:
+    return {**version(of), "best": best}
+
+
+def runs(of: Sequence[Version]) -> Iterator[Document]:
+    """Versions of one dataset, each with the metrics in which it is the best of them."""
+    best = best_runs(of)
+    for one in of:
+        yield run(one, best_metrics(one, best))
 
 
 def dataset(of: Dataset) -> Document:
@@ -183,6 +196,7 @@ def shown(of: Shown) -> Document:
         "contents": [contents(kind) for kind in of.contents],
         "in_use": [copy(one) for one in of.in_use],
         "used_by": list(of.used_by),
+        "best": list(of.best),
         "readme": of.readme,
     }
 

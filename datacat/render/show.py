@@ -25,7 +25,7 @@ def print_shown(screen: Screen, shown: Shown) -> None:
     if screen.answer_tty:
         screen.answers_of(_page(screen, shown))
     else:
-        screen.answers_of(f"{key}\t{printable(value)}" for key, value in pairs(shown))
+        screen.answers_of(f"{printable(key)}\t{printable(value)}" for key, value in pairs(shown))
 
 
 def _page(screen: Screen, shown: Shown) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
     if version.params:
         yield "params", pairs_text(version.params)
     if version.metrics:
-        yield "metrics", pairs_text(version.metrics)
+        yield "metrics", _metrics(shown)
     if version.code:
         yield "code", code_text(version.code)
     if shown.used_by:
@@ -106,6 +106,14 @@ def _seen(copy: Copy, now: datetime) -> str:
         return "not seen"
     day = day_name(copy.last_seen, now)
     return day if day in ("today", "yesterday") else human_age(copy.last_seen, now)
+
+
+def _metrics(shown: Shown) -> str:
+    """`dice 0.912 (best)   seconds 81`."""
+    return "   ".join(
+        pairs_text({key: value}) + (" (best)" if key in shown.best else "")
+        for key, value in shown.version.metrics.items()
+    )
 
 
 def _contents(shown: Shown) -> str:
@@ -145,6 +153,8 @@ def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
         yield f"param.{key}", scalar_text(value)
     for key, value in version.metrics.items():
         yield f"metric.{key}", scalar_text(value)
+    if shown.best:
+        yield "best", ",".join(shown.best)
     if version.code:
         yield "code.repo", version.code.repo
         yield "code.commit", version.code.commit

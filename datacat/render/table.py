@@ -79,16 +79,34 @@ def draw(
 ) -> Iterator[str]:
     """The lines of an aligned table that fits the terminal."""
     cells = [[column.text(row) for column in columns] for row in rows]
-    widths = [max((cell_width(line[i]) for line in cells), default=0) for i in range(len(columns))]
-    if header:
-        widths = [max(w, len(c.title)) for w, c in zip(widths, columns, strict=True)]
-    fitted = fit(columns, widths, screen.width - len(indent))
+    fitted = _fitted(columns, cells, available=screen.width - len(indent), header=header)
     shown = [i for i, width in enumerate(fitted) if width is not None]
     if header:
         titles = [column.title for column in columns]
         yield indent + screen.strong(_line(columns, fitted, titles, shown))
     for line in cells:
         yield indent + _line(columns, fitted, line, shown)
+
+
+def left_out(columns: Sequence[Column[Row]], rows: Sequence[Row], *, screen: Screen) -> list[str]:
+    """Titles of the columns that say something and that the terminal is too narrow for."""
+    cells = [[column.text(row) for column in columns] for row in rows]
+    fitted = _fitted(columns, cells, available=screen.width, header=True)
+    return [
+        column.title
+        for i, column in enumerate(columns)
+        if fitted[i] is None and any(line[i] for line in cells)
+    ]
+
+
+def _fitted(
+    columns: Sequence[Column[Row]], cells: Sequence[Sequence[str]], *, available: int, header: bool
+) -> list[int | None]:
+    """The width of each column, None where it does not fit."""
+    widths = [max((cell_width(line[i]) for line in cells), default=0) for i in range(len(columns))]
+    if header:
+        widths = [max(w, cell_width(c.title)) for w, c in zip(widths, columns, strict=True)]
+    return fit(columns, widths, available)
 
 
 def fit(columns: Sequence[Column[Row]], widths: Sequence[int], available: int) -> list[int | None]:

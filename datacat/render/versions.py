@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from datacat.model import Changes, Scalar, Version
-from datacat.render.add import scalar_text
+from datacat.model import Changes, Version
 from datacat.render.table import Column
 from datacat.render.terminal import Screen
 from datacat.text import human_age, rfc3339
+
+TITLES = ("VERSION", "WHEN", "BY", "CHANGES", "MESSAGE", "ALIASES")
+
+SPARE_VALUES = 1_000
+"""Ranks below this are for columns of values, which say more in a comparison than the rest."""
 
 
 def changes_text(changes: Changes) -> str:
@@ -28,42 +31,15 @@ def version_columns(
             "WHEN",
             lambda v: human_age(v.created_at, screen.now),
             lambda v: rfc3339(v.created_at),
-            spare=3,
+            spare=SPARE_VALUES + 3,
         ),
-        Column("BY", lambda v: v.author, spare=4),
+        Column("BY", lambda v: v.author, spare=SPARE_VALUES + 4),
         *values,
     ]
     if with_changes:
-        columns.append(Column("CHANGES", lambda v: changes_text(v.changes), spare=5))
+        columns.append(Column("CHANGES", lambda v: changes_text(v.changes), spare=SPARE_VALUES + 5))
     columns += [
-        Column("MESSAGE", lambda v: v.message, flexible=True, spare=6),
-        Column("ALIASES", lambda v: ", ".join(v.aliases), spare=1),
+        Column("MESSAGE", lambda v: v.message, flexible=True, spare=SPARE_VALUES + 6),
+        Column("ALIASES", lambda v: ", ".join(v.aliases), spare=SPARE_VALUES + 1),
     ]
     return columns
-
-
-def value_columns(
-    versions: Iterable[Version], *, params: bool, metrics: bool
-) -> list[Column[Version]]:
-    """A column for each metric, then for each parameter, that any of the versions has."""
-    listed = list(versions)
-    columns: list[Column[Version]] = []
-    if metrics:
-        names = dict.fromkeys(key for v in listed for key in v.metrics)
-        columns += [Column(name, partial(_metric, name)) for name in names]
-    if params:
-        names = dict.fromkeys(key for v in listed for key in v.params)
-        columns += [Column(name, partial(_param, name), spare=2) for name in names]
-    return columns
-
-
-def _metric(name: str, version: Version) -> str:
-    return _cell(version.metrics.get(name))
-
-
-def _param(name: str, version: Version) -> str:
-    return _cell(version.params.get(name))
-
-
-def _cell(value: Scalar) -> str:
-    return "" if value is None else scalar_text(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from datacat.catalog.query import CatalogQuery
-from datacat.model import LinkMode, StoreInfo
+from datacat.errors import InvalidInput
+from datacat.model import Better, LinkMode, StoreInfo
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Listener, StopSignal
 
@@ -74,3 +75,14 @@ class Handle:
 def watching(listener: Listener, stop: StopSignal | None) -> Watch:
     """How the caller of a long verb watches it."""
     return Watch(listener, stop or StopSignal())
+
+
+def directions(given: Mapping[str, Better | str] | None) -> dict[str, Better]:
+    """Which values of metrics are good. Raises `InvalidInput` for another word than min or max."""
+    try:
+        return {metric: Better(word) for metric, word in (given or {}).items()}
+    except ValueError as error:
+        raise InvalidInput(
+            f"{error}: whether small or large values are good is 'min' or 'max'",
+            kind="bad_direction",
+        ) from error

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from datacat import refs
-from datacat.model import AliasChange, AliasInfo, EditResult, Lineage, RenameResult, Scalar
+from datacat.model import AliasChange, AliasInfo, Better, EditResult, Lineage, RenameResult, Scalar
 from datacat.organise.alias import remove_alias, set_alias
 from datacat.organise.edit import EditRequest, edit
 from datacat.organise.lineage import trace
 from datacat.organise.rename import rename
-from datacat.store.handle import Handle
+from datacat.store.handle import Handle, directions
 from datacat.working_copy.shown import with_users
 
 
@@ -60,10 +60,12 @@ class Organising(Handle):
         message: str | None = None,
         params: Mapping[str, Scalar] | None = None,
         metrics: Mapping[str, Scalar] | None = None,
+        better: Mapping[str, Better | str] | None = None,
         force: bool = False,
     ) -> EditResult:
         """Change what is said of a dataset (`description`, `owner`, `tags`, `untags`) or of one
-        version (`message`, `params`, `metrics`, in which None takes a value away).
+        version (`message`, `params`, `metrics`, in which None takes a value away). `better` says
+        whether small (`min`) or large (`max`) values of a metric are good, in every version.
 
         Only its owner or author does that without `force`. Raises `InvalidInput`, `NotFound`,
         `Refused`.
@@ -83,6 +85,7 @@ class Organising(Handle):
             message=message,
             params=dict(params or {}),
             metrics=dict(metrics or {}),
+            better=directions(better),
             force=force,
         )
         result = edit(self._opened, request)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from datacat import refs
 from datacat.errors import Refused
-from datacat.model import AddResult, Code, Layout, LinkMode, PullResult, Scalar
+from datacat.model import AddResult, Better, Code, Layout, LinkMode, PullResult, Scalar
 from datacat.progress import Listener, StopSignal, ignore
-from datacat.store.handle import Handle, PathLike, watching
+from datacat.store.handle import Handle, PathLike, directions, watching
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.naming import Word
 from datacat.working_copy.registering import LINKS
@@ -32,6 +32,7 @@ class Saving(Handle):
         sources: Sequence[Word] = (),
         params: Mapping[str, Scalar] | None = None,
         metrics: Mapping[str, Scalar] | None = None,
+        better: Mapping[str, Better | str] | None = None,
         code: Code | None = None,
         new: bool = False,
         new_version: bool = False,
@@ -47,6 +48,7 @@ class Saving(Handle):
         The name is, in this order: `name`, that of the working copy, that of the folder. Content
         that the team has already is not saved again (`created` is False) unless `new` (under a
         name of its own) or `new_version` says so. `sources` are references or pulled folders;
+        `better` says whether small (`min`) or large (`max`) values of a metric are good;
         `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
         saved a newer version, `dry_run` only looks. `layout` says how the files are kept that are
         not small, if not as the store does it.
@@ -72,6 +74,7 @@ class Saving(Handle):
             sources=tuple(sources),
             params=dict(params or {}),
             metrics=dict(metrics or {}),
+            better=directions(better),
             code=code,
             new=new,
             new_version=new_version,

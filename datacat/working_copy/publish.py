@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET
+
 from datacat import layout
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
@@ -181,6 +183,7 @@ def publish(
             sources=publication.sources,
             params=dict(request.params),
             metrics=dict(request.metrics),
+            better={key: better.value for key, better in request.better.items()} or UNSET,
             code=CodeState(repo=code.repo, commit=code.commit, dirty=code.dirty) if code else None,
             sketch=sketch,
             description=request.description,
@@ -210,6 +213,7 @@ def publish(
         sources=record.sources,
         params=record.params,
         metrics=record.metrics,
+        better=request.better,
         code=code,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datacat.model import Code, Layout, Scalar
+from datacat.model import Better, Code, Layout, Scalar
 from datacat.working_copy.naming import Word
 
 
@@ -29,6 +29,7 @@ class SaveRequest:
     sources: tuple[Word, ...] = ()
     params: Mapping[str, Scalar] = field(default_factory=dict)
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    better: Mapping[str, Better] = field(default_factory=dict)
     code: Code | None = None
     new: bool = False
     new_version: bool = False

@@ -8,6 +8,7 @@ add knows its base and can tell when someone else saved in between.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,7 @@ class _Save:
             result,
             skipped=_skipped(scanned),
             skipped_count=_skipped_count(scanned),
-            warnings=_warnings(scanned),
+            warnings=(*_warnings(scanned), *_not_compared(request)),
             kept=kept,
             repeated_bytes=self._repeated_bytes() if result.created else 0,
             first=target.first and result.created,
@@ -188,6 +189,7 @@ class _Save:
             sources=sources,
             params=request.params,
             metrics=request.metrics,
+            better=request.better,
             code=request.code,
         )
         return AddResult(version=version, created=True, dry_run=True)
@@ -366,6 +368,16 @@ def _skipped_count(scanned: Scanned) -> int:
     report = scanned.report
     ignored = sum(entry.count for entry in report.ignored)
     return ignored + report.special.count + len(report.stores)
+
+
+def _not_compared(request: SaveRequest) -> Iterator[str]:
+    """Metrics that are no number are probably a typing error, or a run that diverged."""
+    for name, value in request.metrics.items():
+        if isinstance(value, str | bool):
+            yield (
+                f"metric {printable(name)} is '{printable(str(value))[:80]}', not a number:"
+                " it is kept, but never compared"
+            )
 
 
 def _warnings(scanned: Scanned) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from datacat.catalog.best import best_metrics, best_runs
 from datacat.catalog.query import CatalogQuery
 from datacat.copies import working_copies
 from datacat.model import Contents, Copy, Dataset, Shown, Version
@@ -58,6 +59,7 @@ def describe(
         used_by=tuple(query.used_by(version.name, number=number)),
         readme=text,
         in_use=tuple(copy for copy in copies if number in (None, copy.version)),
+        best=tuple(best_metrics(version, best_runs(history))),
     )
 
 

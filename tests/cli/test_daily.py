@@ -339,7 +339,7 @@ def test_log(alice: Person, bob: Person, cmr: Path) -> None:
     assert lines[0] == "VERSION\tWHEN\tBY\tCHANGES\tMESSAGE\tALIASES"
     assert [line.split("\t")[0] for line in lines[1:]] == ["v2", "v1"]
     runs = bob.run("log", "cmr", "--metrics").out.splitlines()
-    assert runs[0] == "VERSION\tWHEN\tBY\tdice\tlr\tMESSAGE\tALIASES"
+    assert runs[0] == "VERSION\tWHEN\tBY\tdice\tlr\tCHANGES\tMESSAGE\tALIASES\tBEST"
     assert [v["ref"] for v in bob.run("--json", "log", "cmr", "--limit", "1").json] == ["cmr@v2"]
     feed = bob.run("--json", "log", "--user", "alice").json
     assert {"at", "user", "host", "action", "ref", "path", "detail"} == set(feed[0])

@@ -69,3 +69,59 @@ def test_unknown_sources(bob: Person, team: None) -> None:
         failed = bob.run("add", "unet", "--from", source, code=exit_code)
         assert text in failed.err
     assert len(bob.run("log", "unet").out.splitlines()) == 2
+
+
+def test_runs_side_by_side(alice: Person, store: Path, golden: Golden) -> None:
+    for number, metric in enumerate(["secs=30:min", "secs=20", "secs=nan"], start=1):
+        alice.make("net", {"w.bin": f"weights {number}"})
+        words = ["--metric", metric, "--metric", f"dice=0.{number}", "--param", f"lr={number}e-4"]
+        said = alice.run("add", "net", "--param", "opt=adam", *words).err
+        assert ("secs 20 (best so far; v1 was 30)" in said) == (number == 2)
+        assert ("warning: metric secs is 'nan', not a number" in said) == (number == 3)
+    table = alice.run("log", "net", "--metrics").out
+    golden("log-metrics.tsv", table, hide=VARIES)
+    runs = alice.run("--json", "log", "net", "--metrics").json
+    assert [run["best"] for run in runs] == [["dice"], ["secs"], []]
+    assert runs[0]["better"] == {"secs": "min"}, "said of v1, known of v3"
+    assert "best" not in alice.run("--json", "log", "net").json[0]
+    assert alice.run("--json", "show", "net@v2").json["best"] == ["secs"]
+    edited = alice.run("edit", "net@v3", "--metric", "secs=10:max", "--metric", "dice=0.3:max")
+    assert edited.err == (
+        "net@v3: secs nan → 10; secs is better when large; dice is better when large\n"
+    )
+    runs = alice.run("--json", "log", "net", "--metrics").json
+    assert [run["best"] for run in runs] == [["dice"], [], ["secs"]]
+    wrong = alice.run("add", "net", "--metric", "loss=0.2:mni", code=2)
+    assert wrong.err.startswith("Error: --metric 'loss=0.2:mni' ends with neither :min nor :max.")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("p.json", b"\xff\xfe\x00", "is not text"),
+        ("p.json", b"lr: 3", "cannot read p.json: "),
+        ("p.json", b"[1, 2]", "holds no table of names and values"),
+        ("p.toml", b"lr = ", "cannot read p.toml: "),
+        ("p.yaml", b"a: [", "cannot read p.yaml: "),
+        ("p.yaml", b"just text", "holds no table"),
+        ("p.json", b" " * (1 << 20) + b"  {}", "is larger than 1 MiB"),
+        ("p.json", b"[" * 100_000, "cannot read p.json"),
+        ("p.json", b'{"a": NaN, "b": 1e999, "c": {"d": [1, {}]}, "\\u001b[31m": "\\u202e"}', ""),
+    ],
+)
+def test_files_of_values_that_are_not_what_they_say(
+    alice: Person, store: Path, name: str, content: bytes, text: str
+) -> None:
+    if name.endswith(".yaml"):
+        pytest.importorskip("yaml")
+    alice.make("net", {"w.bin": "w"})
+    alice.make(".", {name: content})
+    done = alice.run("add", "net", "--metrics", name, code=2 if text else 0)
+    assert text in done.err
+    if not text:
+        found = alice.run("--json", "log", "net").json[0]["metrics"]
+        assert found == {"a": "nan", "b": "inf", "c.d": "[1, {}]", "\x1b[31m": "\u202e"}
+        for arguments in (["log", "net", "--metrics"], ["show", "net"], ["log"]):
+            shown = alice.run(*arguments)
+            assert "\x1b" not in shown.out + shown.err
+            assert "\u202e" not in shown.out + shown.err

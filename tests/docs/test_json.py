@@ -25,6 +25,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Version": (shapes.version, model.Version),
+    "Run": (lambda of: shapes.run(of, ["dice"]), model.Version),
     "Added": (shapes.added, model.AddResult),
     "Pulled": (shapes.pulled, model.PullResult),
     "Dataset": (shapes.dataset, model.Dataset),

@@ -23,6 +23,7 @@ class ModelDataset:
     description: str = ""
     tags: set[str] = field(default_factory=set)
     aliases: dict[str, int] = field(default_factory=dict)
+    better: dict[str, str] = field(default_factory=dict)
     versions: dict[int, ModelVersion] = field(default_factory=dict)
 
 
@@ -95,6 +96,7 @@ class Model:
         found.tags |= set(op["tags"])
         for alias in op["aliases"]:
             found.aliases[alias] = op["number"]
+        found.better |= op["better"]
 
     def may_version_remove(self, op: dict[str, Any]) -> bool:
         found = self.find(op["dataset"])
@@ -147,6 +149,8 @@ class Model:
         found.description = op["description"] or found.description
         found.owner = op["owner"] or found.owner
         found.tags = found.tags - set(op["remove_tags"]) | set(op["add_tags"])
+        said = found.better | op["better"]
+        found.better = {key: better for key, better in said.items() if better is not None}
         if op["number"] is not None:
             version = found.versions[op["number"]]
             version.message = op["message"] if op["message"] is not None else version.message

@@ -53,6 +53,9 @@ class Steps:
     def values(self) -> dict[str, Any]:
         return {key: self.random.choice(SCALARS) for key in self.some(("k", "l"))}
 
+    def directions(self, known: list[Any]) -> dict[str, Any]:
+        return {key: self.random.choice(known) for key in self.some(("k", "l"))}
+
     def seldom(self, value: Any) -> Any:
         return value if self.random.random() < 0.15 else None
 
@@ -81,6 +84,7 @@ class Steps:
             "base_version": self.seldom(number),
             "params": self.values(),
             "metrics": self.values(),
+            "better": self.directions(["min", "max"]),
             "tags": self.some(TAGS),
             "aliases": self.some(ALIASES) if self.seldom(True) else (),
             "manifest": manifest(self.random.randint(1, 12)),
@@ -107,6 +111,7 @@ class Steps:
             "message": self.seldom("edited"),
             "params": self.values(),
             "metrics": self.values(),
+            "better": self.directions(["min", "max", None]),
         }
 
     def dataset_rename(self, model: Model, name: str, number: int) -> dict[str, Any]:
@@ -212,7 +217,7 @@ def seen(found: dict[str, list[Any]]) -> dict[str, Any]:
     """The tables in the terms of the model."""
     datasets: dict[int, Any] = {
         row[0]: {"name": row[1], "description": row[2], "owner": row[3], "next": row[7]}
-        | {"tags": set(), "aliases": {}, "versions": {}}
+        | {"tags": set(), "aliases": {}, "better": {}, "versions": {}}
         for row in found["datasets"]
     }
     for row in found["versions"]:
@@ -233,6 +238,9 @@ def seen(found: dict[str, list[Any]]) -> dict[str, Any]:
         datasets[identity]["tags"].add(tag)
     for identity, alias, number, *_ in found["aliases"]:
         datasets[identity]["aliases"][alias] = number
+    for identity, key, better in found["directions"]:
+        assert key not in datasets[identity]["better"], "there twice"
+        datasets[identity]["better"][key] = better
     return {
         "datasets": datasets,
         "names": {name: identity for name, identity, _ in found["dataset_names"]},
@@ -251,6 +259,7 @@ def expected(model: Model) -> dict[str, Any]:
                 "next": len(dataset.versions) + 1,
                 "tags": dataset.tags,
                 "aliases": dataset.aliases,
+                "better": dataset.better,
                 "versions": {number: vars(v) for number, v in dataset.versions.items()},
             }
             for identity, dataset in model.datasets.items()

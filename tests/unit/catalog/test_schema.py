@@ -20,7 +20,7 @@ def relations() -> list[schema.Relation]:
 def test_all_relations_are_there() -> None:
     assert {table.name for table in schema.tables()} == {
         *("state", "records", "datasets", "dataset_names", "versions", "aliases"),
-        *("tags", "sources", "params", "metrics", "segments", "condemned"),
+        *("tags", "sources", "params", "metrics", "directions", "segments", "condemned"),
     }
     assert {view.name for view in schema.views()} == {
         *("datasets", "versions", "aliases", "tags", "sources", "params", "metrics", "activity"),
@@ -44,7 +44,15 @@ def test_the_examples_run() -> None:
 
 
 def test_rows_fit_the_tables(chain: Chain) -> None:
-    chain.add("cmr", 1, params={"a": 1}, metrics={"b": 2.5}, sketch="AAAA", aliases=("gold",))
+    chain.add(
+        "cmr",
+        1,
+        params={"a": 1},
+        metrics={"b": 2.5},
+        sketch="AAAA",
+        aliases=("gold",),
+        better={"b": "min"},
+    )
     chain.add("echo", 1, sources=("cmr@v1",), tags=("x",), segments=(2,))
     with Workspace() as workspace:
         schema.create(workspace.connection)

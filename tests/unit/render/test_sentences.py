@@ -32,7 +32,7 @@ from datacat.render import add, pull
 from datacat.render.du import print_disk_use
 from datacat.render.init import summary as init_summary
 from datacat.render.listing import totals
-from datacat.render.log import print_feed, print_versions
+from datacat.render.log import print_feed
 from datacat.render.progress import time_left
 from datacat.render.show import print_shown
 from datacat.render.status import print_status
@@ -116,23 +116,6 @@ def test_an_output_names_sources_code_and_how_metrics_moved() -> None:
         "  note fine",
         "Teammates run:  datacat pull unet",
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "others", "best"),
-    [
-        ("dice", 0.9, [0.8], True),
-        ("dice", 0.9, [0.9], False),
-        ("val_loss", 0.1, [0.2, 0.3], True),
-        ("val.loss", 0.25, [0.2, 0.3], False),
-        ("dice", True, [0.1], False),
-        ("dice", "0.9", [0.1], False),
-        ("glossary", 2, [1], True),
-        ("dice", 1, ["x"], False),
-    ],
-)
-def test_best(name: str, value: object, others: list[object], best: bool) -> None:
-    assert add.is_best(name, value, others) is best  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -395,20 +378,6 @@ def test_show_in_a_pipe_is_keys_and_values() -> None:
     assert found["message"] == "a\\nb"
     assert (found["param.lr"], found["param.aug"]) == ("0.0003", "true")
     assert found["created_at"] == "2026-11-22T10:00:00Z"
-
-
-def test_log_of_runs() -> None:
-    seen = make()
-    runs = [
-        version(9, metrics={"dice": 0.912}, params={"lr": 0.0003, "epochs": 80}, message="rot"),
-        version(8, metrics={"dice": 0.905}, params={"lr": 0.0003}, message="more"),
-    ]
-    print_versions(seen.screen, runs, params=False, metrics=True)
-    assert seen.answers.getvalue().splitlines() == [
-        "VERSION  WHEN         BY     dice   lr      epochs  MESSAGE  ALIASES",
-        "v9       2 hours ago  alice  0.912  0.0003  80      rot",
-        "v8       2 hours ago  alice  0.905  0.0003          more",
-    ]
 
 
 def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
