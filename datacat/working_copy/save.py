@@ -128,6 +128,14 @@ class _Save:
         marked = scanned.marker
         if marked is None or not marked.partial or self._request.only_here or target.base is None:
             return 0
+        if target.gone:
+            raise Failed(
+                f"{printable(str(self._request.path))} is a part of {target.base.ref}, which is"
+                " gone for good with the files that you did not pull",
+                kind="base_gone",
+                hint="Add what is here to a copy of the newest version, or save it alone:"
+                " --only-here.",
+            )
         attach_manifest(self._store, self._workspace, self._query, target.base, "base_files")
         attach_listing(self._workspace, scanned.root, marked, "pulled_files")
         self._workspace.execute(
@@ -159,7 +167,7 @@ class _Save:
         if known is not None:
             return AddResult(version=known, created=False, dry_run=self._request.dry_run)
         if target.overtaken and not self._request.force:
-            raise self._conflict(target)
+            raise self._conflict(scanned, target)
         changes = self._changes(target)
         new_bytes, files, size = self._workspace.row(
             """
@@ -194,9 +202,12 @@ class _Save:
         )
         return AddResult(version=version, created=True, dry_run=True)
 
-    def _conflict(self, target: Target) -> DatacatError:
+    def _conflict(self, scanned: Scanned, target: Target) -> DatacatError:
+        if target.gone and scanned.marker is not None:
+            # The copy itself knows what it started from.
+            attach_listing(self._workspace, scanned.root, scanned.marker, "base_files")
         for version, view in ((target.base, "base_files"), (target.newest, "newest_files")):
-            if version is not None:
+            if version is not None and not (target.gone and version is target.base):
                 attach_manifest(self._store, self._workspace, self._query, version, view)
         return conflict(
             self._workspace, target, path=str(self._request.path), now=self._store.client.now()
@@ -247,7 +258,7 @@ class _Save:
     def _find_edits(self, target: Target) -> None:
         """Make `edits`: files that may have changed since the version that this one follows, and
         the content that they had in it, unless it was so much more that it is hardly the same."""
-        base = target.base or target.newest
+        base = target.newest if target.gone else target.base or target.newest
         if base is None:
             self._workspace.execute("create table edits (path varchar, object blob)")
             return

@@ -22,14 +22,15 @@ from datacat.working_copy.scan import marker_of
 @dataclass(frozen=True, slots=True)
 class Target:
     """The dataset's name, its newest version if it has one, and the version that the folder
-    started from, when it is a working copy of this dataset. `asked` is the name that found it,
-    perhaps an old one."""
+    started from, when it is a working copy of this dataset; `gone` if gc has taken that one since.
+    `asked` is the name that found it, perhaps an old one."""
 
     name: str
     asked: str
     newest: Version | None
     base: Version | None
     first: bool
+    gone: bool = False
 
     @property
     def overtaken(self) -> bool:
@@ -54,7 +55,8 @@ def find_target(
     base = None
     if marked is not None and query.current_name(marked.name) == current:
         base = query.find_version(current, marked.number)
-    return Target(current, name, query.newest(current), base, first=False)
+    gone = base is not None and base.trashed_at is not None and query.is_gone(base)
+    return Target(current, name, query.newest(current), base, first=False, gone=gone)
 
 
 def _stem(root: Path) -> str:

@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, code, name_of, spans, table
 PAGE = ROOT / "docs" / "architecture.md"
 WITH_PATHS = [PAGE, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 _PATH = re.compile(r"(?:[a-z_]+/)+(?:[a-z_]+\.(?:py|md))?|[a-z_]+\.py")
-STORE_FOLDERS = {"tmp/", "catalog/", "whole/", "packs/", "manifests/", "segments/"}
+STORE_FOLDERS = {"tmp/", "trash/", "catalog/", "whole/", "packs/", "manifests/", "segments/"}
 
 
 def test_the_layers_are_those_that_the_linter_enforces() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from datacat import layout
 from datacat.backend.open import open_backend
-from datacat.errors import Cancelled, Conflict, Corrupt, NotFound, Refused
+from datacat.errors import Cancelled, Conflict, Corrupt, Failed, NotFound, Refused
 from datacat.maintenance import gc, gc_plan
 from datacat.maintenance.gc_plan import Plan
 from datacat.model import Collection, LinkMode, Parameters
@@ -547,3 +547,32 @@ def test_keep_last_retires_what_nobody_needs(place: Place) -> None:
     assert [v.ref for v in place.store.trash("one")] == [refs[3]]
     assert [v.ref for v in place.store.gc(periods=AT_ONCE).versions] == [refs[3]]
     place.check(refs[0], refs[1], refs[2], refs[4], refs[5], *theirs)
+
+
+def test_a_copy_whose_version_is_gone_can_still_be_saved(place: Place) -> None:
+    """It knows itself what it started from; what it never held is lost."""
+    tree = {"a": file(noise(LARGE, 101)), "b": file(noise(3_000, 102)), "c": file(b"c")}
+    old = place.save("one", tree)
+    bob = place.opened("bob")
+    whole, part = place.folder / "whole", place.folder / "part"
+    bob.pull(old, dest=whole)
+    bob.pull(old, dest=part, patterns=["b"])
+    newest = place.save("one", {**tree, "a": file(noise(LARGE, 103))})
+    place.store.rm([old], force=True)
+    assert place.store.gc(periods=AT_ONCE).done
+    for folder in (whole, part):
+        (folder / "b").write_bytes(b"mine")
+    stranger = place.opened("carol")
+    with pytest.raises(Conflict, match="your copy started from one@v1") as caught:
+        stranger.add(whole)
+    assert caught.value.kind == "newer_version"
+    assert "alice changed 1 file, you changed 1" in str(caught.value.hint)
+    assert stranger.add(whole, force=True).version.ref == "one@v3"
+    for force in (False, True):
+        with pytest.raises(Failed, match="gone for good") as lost:
+            stranger.add(part, force=force)
+        assert lost.value.kind == "base_gone"
+    assert stranger.add(part, force=True, only_here=True).version.ref == "one@v4"
+    place.trees["one@v3"] = {**tree, "b": file(b"mine")}
+    place.trees["one@v4"] = {"b": file(b"mine")}
+    place.check(newest, "one@v3", "one@v4")
