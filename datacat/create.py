@@ -38,6 +38,13 @@ def create_store(
         raise InvalidInput(f"unknown digest: {parameters.digest}", kind="bad_parameters")
     if not 0 <= trash_days <= store_file.TRASH_DAYS_MAX:
         raise InvalidInput(f"not a number of days: {trash_days}", kind="bad_parameters")
+    if not backend.capabilities.local:
+        _refuse_taken(backend)
+        if link in (LinkMode.HARDLINK, LinkMode.SYMLINK):
+            raise Refused(
+                f"{backend.url} is not in anybody's file system, so nothing can be linked there",
+                kind="no_links",
+            )
     backend.initialise(layout.directories(), group=group, shared=shared)
     if not backend.capabilities.atomic_create:
         raise NoStore(
@@ -46,13 +53,6 @@ def create_store(
             kind="no_atomic_create",
             hint="Use another one: NFS, Lustre, a local disk, a server that knows If-None-Match.",
         )
-    if not backend.capabilities.local:
-        _refuse_taken(backend)
-        if link in (LinkMode.HARDLINK, LinkMode.SYMLINK):
-            raise Refused(
-                f"{backend.url} is not in anybody's file system, so nothing can be linked there",
-                kind="no_links",
-            )
     info = StoreInfo(
         id=client.new_id(),
         name=name or backend.url.rstrip("/").rpartition("/")[2],

@@ -14,6 +14,7 @@ from datacat.model import LinkMode, Parameters
 from datacat.opened import Client
 from datacat.store import Store
 from tests.servers.s3 import S3Server, s3_server
+from tests.servers.sshd import SshServer, ssh_server
 
 BACKENDS = ("posix", "memory")
 
@@ -96,3 +97,18 @@ def s3(s3_running: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_running.environment.items():
         monkeypatch.setenv(name, value)
     return s3_running
+
+
+@pytest.fixture(scope="session")
+def ssh_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """The SSH server of this test run; skips where none is installed."""
+    with ssh_server(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def sshd(ssh_running: SshServer, monkeypatch: pytest.MonkeyPatch) -> SshServer:
+    """The SSH server, and the home of somebody who can log in there."""
+    monkeypatch.setenv("HOME", str(ssh_running.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return ssh_running

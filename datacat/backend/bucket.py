@@ -32,8 +32,8 @@ class Bucket(ABC):
         """Raise when the bucket cannot be reached, is not there or may not be looked into."""
 
     @abstractmethod
-    async def get(self, key: str, *, offset: int, length: int) -> bytes:
-        """Bytes of `key`, fewer only where it ends. `length` is at least 1."""
+    async def get(self, key: str, *, offset: int, length: int | None) -> bytes:
+        """Bytes of `key`, fewer only where it ends: at least 1, or all without a `length`."""
 
     @abstractmethod
     async def head(self, key: str) -> Stat | None:

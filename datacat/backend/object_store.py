@@ -1,38 +1,30 @@
 """A store in a bucket: the storage contract, made of the few requests of a `Bucket`.
 
 What must always hold: every name is written with a condition that the server refuses when it is
-there (INV slots, INV names), and a server that ignores the condition is never written to. A
-refusal does not say whose bytes are there, since libraries below repeat a request whose reply was
-lost: so they are read back and compared.
+there (INV slots, INV names), and a server that ignores the condition is never written to.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from datacat import layout
-from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
+from datacat.backend.base import Capabilities, Stat
 from datacat.backend.bridge import Bridge
 from datacat.backend.bucket import Bucket
-from datacat.backend.keys import checked_key, checked_prefix, checked_range, key_exists
-from datacat.backend.local_staged import LocalStaged
-from datacat.backend.read_back import holds_exactly
+from datacat.backend.keys import checked_key, checked_prefix
+from datacat.backend.remote import ReadAt, RemoteBackend
 from datacat.backend.retry import ATTEMPTS, pause_seconds
-from datacat.backend.system_calls import read_at
 from datacat.errors import (
-    Failed,
     InvalidInput,
     StorageError,
     StorageMissing,
     StorageTransient,
 )
-from datacat.text import printable
 
 PART_BYTES = 24 * 1024 * 1024
 """One request uploads about so much: a pack of 64 MiB takes three, side by side."""
@@ -45,13 +37,12 @@ _PROBE_TEXT = b"datacat wrote this to see whether a second writer is refused. Le
 _T = TypeVar("_T")
 
 
-class ObjectStoreBackend(Backend):
+class ObjectStoreBackend(RemoteBackend):
     """One store in a bucket. `random` gives numbers from 0 to 1, for pauses between tries."""
 
     def __init__(self, bucket: Bucket, bridge: Bridge, *, random: Callable[[], float]) -> None:
-        self.url = bucket.url
+        super().__init__(bucket.url, bridge)
         self._bucket = bucket
-        self._bridge = bridge
         self._random = random
         self._room = _Room(UPLOADING_BYTES_MAX)
         self._proving = threading.Lock()
@@ -63,16 +54,8 @@ class ObjectStoreBackend(Backend):
 
     # Reading
 
-    def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
-        return self.read_range(key, 0, _ANY_LENGTH if limit_bytes is None else limit_bytes)
-
-    def read_range(self, key: str, offset: int, length: int) -> bytes:
-        checked_range(checked_key(key), offset, length)
-        if length == 0:
-            if self.stat(key) is None:
-                raise StorageMissing(f"{key} is not in the store")
-            return b""
-        return self._bridge.run(self._bucket.get(key, offset=offset, length=length))
+    def _get(self, key: str, offset: int, length: int | None) -> Coroutine[Any, Any, bytes]:
+        return self._bucket.get(key, offset=offset, length=length)
 
     def stat(self, key: str) -> Stat | None:
         return self._bridge.run(self._bucket.head(checked_key(key)))
@@ -90,44 +73,17 @@ class ObjectStoreBackend(Backend):
 
     # Writing
 
-    def stage(self) -> Staged:
-        return LocalStaged(self._publish)
+    async def _put_new(self, key: str, size_bytes: int, read: ReadAt) -> bool:
+        if size_bytes <= PART_BYTES:
+            return await self._in_one(key, size_bytes, read)
+        return await self._in_parts(key, size_bytes, read)
 
-    def write(self, key: str, data: bytes | bytearray | memoryview) -> None:
-        self._prove_exclusive()
-        body = bytes(data)
-        checked_key(key)
-        self._publish_once(key, len(body), lambda offset, length: body[offset : offset + length])
-
-    def write_file(self, key: str, source: Path) -> None:
-        checked_key(key)
-        try:
-            fd = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            raise Failed(f"cannot read {printable(str(source))}: {error.strerror}") from error
-        try:
-            self._publish(key, fd, os.fstat(fd).st_size)
-        finally:
-            os.close(fd)
-
-    def _publish(self, key: str, fd: int, size_bytes: int) -> None:
-        checked_key(key)
-        self._prove_exclusive()
-        self._publish_once(key, size_bytes, lambda offset, length: read_at(fd, offset, length))
-
-    def _publish_once(self, key: str, size_bytes: int, read: Callable[[int, int], bytes]) -> None:
-        """INV names: a name that other bytes have is an error; with the same ones it is done."""
-        upload = self._in_one(key, size_bytes, read) if size_bytes <= PART_BYTES else None
-        done = self._bridge.run(upload or self._in_parts(key, size_bytes, read))
-        if not done and not holds_exactly(self, key, size_bytes, read):
-            raise key_exists(key)
-
-    async def _in_one(self, key: str, size_bytes: int, read: Callable[[int, int], bytes]) -> bool:
+    async def _in_one(self, key: str, size_bytes: int, read: ReadAt) -> bool:
         async with self._room.taken(size_bytes):
             body = await asyncio.to_thread(read, 0, size_bytes)
             return await self._bucket.put(key, body, only_new=True)
 
-    async def _in_parts(self, key: str, size_bytes: int, read: Callable[[int, int], bytes]) -> bool:
+    async def _in_parts(self, key: str, size_bytes: int, read: ReadAt) -> bool:
         """Upload parts side by side; each is tried again by itself. False: the key is taken."""
         count = min(-(-size_bytes // PART_BYTES), self._bucket.parts_max)
         part_bytes = max(-(-size_bytes // count), self._bucket.part_bytes_min)
@@ -183,19 +139,6 @@ class ObjectStoreBackend(Backend):
     def replace(self, key: str, data: bytes) -> None:
         self._bridge.run(self._bucket.put(checked_key(key), bytes(data), only_new=False))
 
-    def create(self, key: str, data: bytes) -> Created:
-        checked_key(key)
-        self._prove_exclusive()
-        # Seen through: a record whose fate nobody asks for would be worse than a late Ctrl-C.
-        if self._bridge.run(self._bucket.put(key, bytes(data), only_new=True), through=True):
-            return Created.CREATED
-        return Created.CREATED if self._holds(key, data) else Created.EXISTS
-
-    def _holds(self, key: str, data: bytes) -> bool:
-        length = len(data) + 1
-        found = self._bridge.run(self._bucket.get(key, offset=0, length=length), through=True)
-        return found == data
-
     def _is_exclusive(self) -> bool:
         """Whether the server refuses a second create: tried once in a process."""
         with self._proving:
@@ -207,8 +150,7 @@ class ObjectStoreBackend(Backend):
                 )
             return self._exclusive
 
-    def _prove_exclusive(self) -> None:
-        """Before the first write of a process."""
+    def _before_writing(self) -> None:
         if not self._is_exclusive():
             raise StorageError(
                 f"{self.url}: its server does not refuse to create a key twice (If-None-Match)",
@@ -238,19 +180,9 @@ class ObjectStoreBackend(Backend):
         # Who may use a bucket is decided there: `shared` or not makes no difference.
         del shared
 
-    def path_of(self, key: str) -> Path | None:
-        checked_key(key)
-        return None
-
     def free_bytes(self) -> int | None:
         return None
 
-    def interrupt(self) -> None:
-        self._bridge.interrupt()
-
-
-_ANY_LENGTH = 1 << 62
-"""More than any object holds."""
 
 _background: set[asyncio.Task[None]] = set()
 

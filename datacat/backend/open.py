@@ -23,7 +23,7 @@ _KNOWN_OPTIONS = ("endpoint", "profile", "region", "anonymous")
 
 
 def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
-    """The backend for a path, a `file://` URL, `s3://bucket/folder` or `memory://name`.
+    """The backend for a path, a URL of `file`, `s3` or `sftp`, or `memory://name`.
 
     Nothing is touched yet. A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean
     themselves. `options` are those of the storage behind a URL, without secrets; others than its
@@ -80,7 +80,16 @@ def _s3(url: str, options: Options) -> Backend:
     return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
 
 
-_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3}
+def _sftp(url: str, _options: Options) -> Backend:
+    from datacat.backend.bridge import Bridge
+    from datacat.backend.sftp import SftpBackend
+
+    bridge = Bridge()
+    store = SftpBackend(parse_address(url), bridge)
+    return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
+
+
+_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3, "sftp": _sftp}
 
 
 def _check_options(options: Options) -> None:

@@ -73,9 +73,9 @@ class S3Bucket(Bucket):
     async def check(self) -> None:
         await self._page("", after="", limit=1)
 
-    async def get(self, key: str, *, offset: int, length: int) -> bytes:
+    async def get(self, key: str, *, offset: int, length: int | None) -> bytes:
         try:
-            async with self._asking("GetObject", key, length) as client:
+            async with self._asking("GetObject", key) as client:
                 answer = await client.get_object(
                     Bucket=self._bucket,
                     Key=self._prefix + key,
@@ -209,14 +209,10 @@ class _BeyondTheEnd(Exception):
     """A range that begins where the key has ended."""
 
 
-_SIZE_KNOWN = 1 << 40
-"""Beyond this a length only means "all of it"."""
-
-
-def _range(offset: int, length: int) -> dict[str, str]:
+def _range(offset: int, length: int | None) -> dict[str, str]:
     """The bytes to ask for; nothing at all where everything is wanted."""
-    if offset == 0 and length >= _SIZE_KNOWN:
-        return {}
+    if length is None:
+        return {"Range": f"bytes={offset}-"} if offset else {}
     return {"Range": f"bytes={offset}-{offset + length - 1}"}
 
 

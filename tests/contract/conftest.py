@@ -47,16 +47,18 @@ MAKERS: dict[str, Callable[[Path], Backend]] = {
     "losing-memory": lambda folder: retrying(LosingReplies(make_memory(folder))),
     "s3": lambda folder: open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}"),
     "losing-s3": lambda folder: retrying(LosingReplies(open_s3(folder))),
+    "sftp": lambda folder: open_backend(f"sftp://hub{folder}/store"),
+    "losing-sftp": lambda folder: retrying(LosingReplies(open_sftp(folder))),
 }
 
-SERVERS = {"s3": "s3", "losing-s3": "s3"}
+SERVERS = {"s3": "s3", "losing-s3": "s3", "sftp": "sshd", "losing-sftp": "sshd"}
 """Which of them need a server, as a fixture."""
 
 
-WAITS_FOR_LOSERS = frozenset(SERVERS)
+WAITS_FOR_LOSERS = frozenset({"s3", "losing-s3"})
 """Whose server lets everybody who lost a race wait for a second: it is raced for less often."""
 
-LISTS_BY_FOLDER = frozenset(SERVERS)
+LISTS_BY_FOLDER = WAITS_FOR_LOSERS
 """Whose server lists all of `ab/` before `ab-c`; AWS compares whole keys. No two names of a store
 are of that kind (`test_layout_order`)."""
 
@@ -64,6 +66,13 @@ are of that kind (`test_layout_order`)."""
 def open_s3(folder: Path) -> Backend:
     """A store of its own, without the layer that tries again."""
     made = open_backend(f"s3://{BUCKET}/a b+c#é/{uuid.uuid4().hex}")
+    assert isinstance(made, RetryingBackend)
+    return made.backend
+
+
+def open_sftp(folder: Path) -> Backend:
+    """A store in a folder with an odd name, without the layer that tries again."""
+    made = open_backend(f"sftp://hub{folder}/a b+c#é%20")
     assert isinstance(made, RetryingBackend)
     return made.backend
 
