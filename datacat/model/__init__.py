@@ -16,7 +16,15 @@ from datacat.model.dataset import (
     Version,
 )
 from datacat.model.duplicates import CopyGroup, CopyPlace, GroupKind, LeftOut, ScanResult
-from datacat.model.folder import AddResult, Change, ChangeKind, Diff, PullResult, StatusEntry
+from datacat.model.folder import (
+    AddResult,
+    Change,
+    ChangeKind,
+    Diff,
+    PullResult,
+    StatusEntry,
+    Unsaved,
+)
 from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
 from datacat.model.lineage import Edge, Lineage, LineageWarning, WarningKind
 from datacat.model.organise import AliasChange, AliasInfo, Edit, EditResult, RenameResult
@@ -77,6 +85,7 @@ __all__ = [
     "Shown",
     "StatusEntry",
     "StoreInfo",
+    "Unsaved",
     "VerifyResult",
     "Version",
     "Waiting",

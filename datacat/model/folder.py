@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from datacat.model.dataset import Version
+from datacat.model.dataset import Better, Scalar, Version
 
 
 class ChangeKind(StrEnum):
@@ -25,6 +26,19 @@ class Change:
     bytes: int | None = None
     old_bytes: int | None = None
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """What was said of a run whose content is a version already, and is not known of that one."""
+
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    better: Mapping[str, Better] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.params or self.metrics or self.better or self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,8 @@ class AddResult:
     """True when the dataset did not exist before."""
     renamed: str | None = None
     """The old name under which the dataset was found, by `name` or the folder's marker."""
+    unsaved: Unsaved = field(default_factory=Unsaved)
+    """What was lost because nothing was saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from datacat.catalog.best import best_so_far
 from datacat.model import AddResult, Code, Scalar, Version
+from datacat.organise.edit import EditRequest
 from datacat.refs import parse
 from datacat.render.terminal import Screen
 from datacat.text import count_of, human_age, human_bytes, printable, without_version_words
@@ -137,6 +138,28 @@ def _nothing_new(result: AddResult, *, screen: Screen, path: str) -> Iterator[st
         )
         again = f"datacat add {screen.typed(path)} --name {version.name} --new-version"
         yield f"  Make it the newest anyway:  {again}"
+    yield from _unsaved(result, typed=screen.typed(path))
+
+
+def _unsaved(result: AddResult, *, typed: str) -> Iterator[str]:
+    """The same bytes, but other numbers: what would be lost, and how to keep it."""
+    version, unsaved = result.version, result.unsaved
+    if not unsaved:
+        return
+    lost = {**unsaved.params, **unsaved.metrics}
+    # A direction alone is given with the value that it is about.
+    metrics = {**{k: version.metrics.get(k) for k in unsaved.better}, **unsaved.metrics}
+    what = [f"{printable(key)} {scalar_text(value)}" for key, value in lost.items()]
+    what += [f"{printable(key)}:{better}" for key, better in unsaved.better.items()]
+    what += [f"made from {source}" for source in unsaved.sources]
+    yield f"  Not saved with it: {', '.join(what)}"
+    if not unsaved.sources:
+        edit = EditRequest(
+            ref=version.ref, params=unsaved.params, metrics=metrics, better=unsaved.better
+        )
+        yield f"  Say it of {version.ref}:  {printable(edit.typed())}"
+    again = f"datacat add {typed} --name {version.name} --new-version …"
+    yield f"  Keep this run as a version of its own:  {again}"
 
 
 def pairs_text(values: Mapping[str, Scalar]) -> str:

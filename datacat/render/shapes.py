@@ -140,6 +140,12 @@ def added(of: AddResult) -> Document:
         "repeated_bytes": of.repeated_bytes,
         "newest": of.newest,
         "renamed": of.renamed,
+        "unsaved": {
+            "params": _scalars(of.unsaved.params),
+            "metrics": _scalars(of.unsaved.metrics),
+            "better": {metric: better.value for metric, better in of.unsaved.better.items()},
+            "sources": list(of.unsaved.sources),
+        },
         "warnings": list(of.warnings),
     }
 

@@ -18,7 +18,7 @@ from datacat.create import begin_log
 from datacat.errors import DatacatError, Failed
 from datacat.manifest import diff
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
-from datacat.model import AddResult, Changes, Version
+from datacat.model import AddResult, Changes, Unsaved, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
 from datacat.text import count_of, printable
@@ -120,6 +120,7 @@ class _Save:
             first=target.first and result.created,
             renamed=target.asked if target.asked != target.name else None,
             newest=self._newer(result) if not result.created else None,
+            unsaved=_unsaved(request, sources, result.version),
         )
 
     def _keep_unpulled(self, scanned: Scanned, target: Target) -> int:
@@ -163,7 +164,7 @@ class _Save:
         hash_tree(self._workspace, scanned, store=self._store, watch=self._watch)
         keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
         tree = self._entries()
-        known = self._known(target, tree)
+        known = self._known(target, tree, sources)
         if known is not None:
             return AddResult(version=known, created=False, dry_run=self._request.dry_run)
         if target.overtaken and not self._request.force:
@@ -225,7 +226,7 @@ class _Save:
             self._find_edits(target)
             self._ingest(scanned, journal, adopted.rows)
             tree = self._entries()
-            known = self._known(target, tree)
+            known = self._known(target, tree, sources)
             if known is not None:
                 result = AddResult(version=known, created=False)
             else:
@@ -327,12 +328,16 @@ class _Save:
         )
         return int(repeated or 0)
 
-    def _known(self, target: Target, tree: bytes) -> Version | None:
+    def _known(self, target: Target, tree: bytes, sources: tuple[str, ...]) -> Version | None:
         """The version that has exactly this content already, unless it shall be saved anyway."""
-        known = self._query.version_by_tree(tree.hex(), name=target.name)
-        if known is None or (known.name, known.number) == _identity(target.newest):
-            return known
-        wanted = self._request.new_version or (self._request.new and known.name != target.name)
+        known, request = self._query.version_by_tree(tree.hex(), name=target.name), self._request
+        if known is None:
+            return None
+        if (known.name, known.number) == _identity(target.newest):
+            # The newest again is no new version, unless it is another run with the same result.
+            wanted = request.new_version and bool(_unsaved(request, sources, known))
+        else:
+            wanted = request.new_version or (request.new and known.name != target.name)
         return None if wanted else known
 
     def _mark_known(self, scanned: Scanned, target: Target, known: Version) -> None:
@@ -359,6 +364,18 @@ class _Save:
         newest = self._query.newest(result.version.name)
         known = newest is None or newest.number == result.version.number
         return None if known or newest is None else newest.ref
+
+
+def _unsaved(request: SaveRequest, sources: tuple[str, ...], version: Version) -> Unsaved:
+    """What the request says of the run and `version` does not."""
+    # 1 and 1.0 and True are equal to Python, and are not the same value.
+    said = {*map(repr, version.params.items())}, {*map(repr, version.metrics.items())}
+    return Unsaved(
+        params={k: v for k, v in request.params.items() if repr((k, v)) not in said[0]},
+        metrics={k: v for k, v in request.metrics.items() if repr((k, v)) not in said[1]},
+        better={k: v for k, v in request.better.items() if version.better.get(k) != v},
+        sources=tuple(source for source in sources if source not in version.sources),
+    )
 
 
 def _identity(version: Version | None) -> tuple[str, int] | None:

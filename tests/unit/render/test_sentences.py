@@ -9,6 +9,7 @@ import pytest
 
 from datacat.model import (
     AddResult,
+    Better,
     Change,
     ChangeKind,
     Changes,
@@ -26,6 +27,7 @@ from datacat.model import (
     Shown,
     StatusEntry,
     StoreInfo,
+    Unsaved,
     VerifyResult,
 )
 from datacat.render import add, pull
@@ -378,6 +380,26 @@ def test_show_in_a_pipe_is_keys_and_values() -> None:
     assert found["message"] == "a\\nb"
     assert (found["param.lr"], found["param.aug"]) == ("0.0003", "true")
     assert found["created_at"] == "2026-11-22T10:00:00Z"
+
+
+def test_the_same_bytes_with_other_numbers() -> None:
+    unsaved = Unsaved(params={"a b": "x'y"}, metrics={"dice": 0.9}, better={"dice": Better.MAX})
+    result = AddResult(version(2), False, unsaved=unsaved)
+    assert said(result, "./net")[1:] == [
+        "  Not saved with it: a b x'y, dice 0.9, dice:max",
+        "  Say it of cmr@v2:  datacat edit cmr@v2 --param 'a b=x'\"'\"'y' --metric dice=0.9:max",
+        "  Keep this run as a version of its own:  datacat add ./net --name cmr --new-version …",
+    ]
+    sources = AddResult(version(2), False, unsaved=Unsaved(sources=("raw@v1",)))
+    assert said(sources)[1:] == [
+        "  Not saved with it: made from raw@v1",
+        "  Keep this run as a version of its own:  datacat add ./cmr --name cmr --new-version …",
+    ]
+    # The value that a direction is about is given with it.
+    known = AddResult(
+        version(2, metrics={"t": 3}), False, unsaved=Unsaved(better={"t": Better.MIN})
+    )
+    assert "datacat edit cmr@v2 --metric t=3:min" in said(known)[2]
 
 
 def test_feed_names_each_day_once(monkeypatch: pytest.MonkeyPatch) -> None:
