@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from datacat.errors import DatacatError as Error
     from datacat.front import open_store
+    from datacat.inside.answer import Answer, AnswerColumn
     from datacat.model import (
         AddResult,
         AliasChange,
@@ -88,6 +89,8 @@ __all__ = [
     "AddResult",
     "AliasChange",
     "AliasInfo",
+    "Answer",
+    "AnswerColumn",
     "Better",
     "Cancelled",
     "Change",
@@ -157,6 +160,8 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Answer": "datacat.inside.answer",
+    "AnswerColumn": "datacat.inside.answer",
     "Client": "datacat.opened",
     "Store": "datacat.store",
     "open_store": "datacat.front",

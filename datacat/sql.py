@@ -31,6 +31,9 @@ THREADS = 4
 FETCH_ROWS = 20_000
 """Rows per fetch: large enough to amortise the call, small enough to stay in cache."""
 
+SPILLED_MAX = "20GiB"
+"""What one person's question may take of the temporary disk."""
+
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 Row = tuple[Any, ...]
@@ -101,6 +104,44 @@ def create_database(path: Path) -> None:
         connection.execute("detach made")
     finally:
         connection.close()
+
+
+def open_for_questions(database: Path, *, folder: Path) -> Connection:
+    """A connection over the local DuckDB file `database`, read-only, for a person's SQL.
+
+    Relations may be added to its schema `temp`; then `lock` it. What does not fit in memory is
+    spilled to `folder`.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            **_HARDENED,
+            "python_enable_replacements": "false",
+            "memory_limit": MEMORY_LIMIT,
+            "threads": str(THREADS),
+            "temp_directory": _path_text(folder),
+            "max_temp_directory_size": SPILLED_MAX,
+        },
+    )
+    try:
+        connection.execute(f"attach {literal(_database_path(database))} as catalog (read_only)")
+        connection.execute("use catalog")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def lock(
+    connection: Connection, *, files: Iterable[Path] = (), prefixes: Iterable[str] = ()
+) -> None:
+    """Let `connection` read only `files`, and what begins with one of `prefixes`, for ever."""
+    # Both are asked for: the pattern that is looked up, and the file that is opened.
+    paths = {text for path in files for text in (_path_text(path), path_pattern(path))}
+    connection.execute(f"set allowed_paths = [{', '.join(map(literal, sorted(paths)))}]")
+    connection.execute(f"set allowed_directories = [{', '.join(map(literal, prefixes))}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 def _database_path(path: Path) -> str:

@@ -280,6 +280,17 @@ class CatalogQuery(Ancestry):
         )[0]
         return StoredFile(key=key, size=size, digest=digest)
 
+    def manifests(self) -> list[StoredFile]:
+        """The lists of files of all versions outside the trash, each content once."""
+        found = self._all(
+            """
+            select arg_min(manifest_key, seq), arg_min(manifest_size, seq), manifest_digest
+            from fold.versions where trashed_seq is null
+            group by manifest_digest order by min(seq)
+            """
+        )
+        return [StoredFile(key=key, size=size, digest=digest) for key, size, digest in found]
+
     def kept(self) -> list[KeptVersion]:
         """Every version whose content the store keeps, also those in the trash: one dataset after
         the other, its oldest version first.

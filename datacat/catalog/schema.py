@@ -16,6 +16,8 @@ from datacat.sql import Connection
 _VIEWS_FIRST = ("versions", "datasets")
 """Views that others may build on; the rest follow by name."""
 
+_ASKED_FIRST = ("datasets", "versions", "files", "aliases", "tags", "sources", "params", "metrics")
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -45,6 +47,21 @@ def views() -> tuple[Relation, ...]:
             ),
         )
     )
+
+
+@functools.cache
+def supplied() -> tuple[Relation, ...]:
+    """The views for people whose rows come from elsewhere, by name: made for one question."""
+    return _relations("supplied")
+
+
+@functools.cache
+def for_people() -> tuple[Relation, ...]:
+    """Every view that a person can ask, the most used first. What is supplied comes before what
+    the catalog has under the same name."""
+    found = {view.name: view for view in (*views(), *supplied())}
+    first = [found.pop(name) for name in _ASKED_FIRST]
+    return (*first, *sorted(found.values(), key=lambda view: view.name))
 
 
 @functools.cache

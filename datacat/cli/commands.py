@@ -29,7 +29,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Look inside",
-        (Entry("lineage", "What an output was made from, and what used it"),),
+        (
+            Entry("sql", "Query the catalog with SQL (DuckDB, read-only)"),
+            Entry("lineage", "What an output was made from, and what used it"),
+        ),
     ),
     (
         "Organise",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datacat.inside.answer import Answer
+from datacat.inside.asking import ask
 from datacat.inside.reach import Reach
-from datacat.store.handle import Handle
+from datacat.progress import Listener, StopSignal, ignore
+from datacat.store.handle import Handle, watching
 from datacat.transfer.chunk_cache import CACHE_BYTES
 
 
@@ -20,3 +23,24 @@ class Inside(Handle):
         b'1,2\\n'
         """
         return Reach(self._opened, cache_bytes=cache_bytes)
+
+    def sql(
+        self, question: str, *, listener: Listener = ignore, stop: StopSignal | None = None
+    ) -> Answer:
+        """Ask the catalog anything, in DuckDB's SQL: one statement that reads.
+
+        The views are `datasets`, `versions`, `files`, `aliases`, `tags`, `sources`, `params`,
+        `metrics`, `activity`, `copies`; a file of a version is `'datacat://cmr@v1/labels.csv'`
+        (CSV, Parquet, JSON). Nothing else is read, and nothing is written. The answer is computed
+        while it is read: read it to its end, or close it.
+
+        Raises `InvalidInput` with what DuckDB says, `Refused` for what would write or read
+        elsewhere, `NotFound`, `Corrupt`, `Cancelled`.
+
+        >>> store.sql("select ref, path, bytes from files where extension = '.csv'").rows()
+        [('cmr@v1', 'labels.csv', 9)]
+        >>> answer = store.sql("select sum(v) as total from 'datacat://cmr@v1/labels.csv'")
+        >>> answer.names, answer.rows()
+        (('total',), [(2,)])
+        """
+        return ask(self._opened, question, reach=self.reach, watch=watching(listener, stop))

@@ -12,10 +12,12 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 SECONDS_MAX = 60
+Found = TypeVar("Found")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -64,6 +66,16 @@ class Terminal:
         while text not in self.text:
             if time.monotonic() > deadline or not self._read(deadline):
                 raise AssertionError(f"no {text!r} on the screen:\n{self.text}")
+
+    def wait_until(self, found: Callable[[], Found | None]) -> Found:
+        """Read until `found` finds something elsewhere; what it found."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while (what := found()) is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it never came; on the screen:\n{self.text}")
+            if select.select([self._ours], [], [], 0.05)[0] and not self._read(deadline):
+                raise AssertionError(f"the command ended; on the screen:\n{self.text}")
+        return what
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())

@@ -18,6 +18,7 @@ VERBS = (
     *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
     *("rm", "restore", "gc"),
     "reach",
+    "sql",
 )
 
 

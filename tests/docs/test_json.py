@@ -144,4 +144,4 @@ def test_every_command_has_a_document() -> None:
     sections = set(re.findall(r"^## (\w+)$", prose(PAGE), re.MULTILINE))
     named = {word for row in rows for word in re.findall(r"\b[A-Z]\w+\b", row[1])} - {"REF"}
     assert named <= sections
-    assert sections == {*SHAPES, "Setting", "Error"}
+    assert sections == {*SHAPES, "View", "Setting", "Error"}

@@ -1,0 +1,162 @@
+"""`datacat://` inside DuckDB: a file system that is safe with its threads.
+
+DuckDB reads one Python file from several threads, in two ways. Parquet is read from anywhere: a
+thread seeks and then reads, while others do the same. Text is read in order, by one thread after
+the other, from where the last one ended. `_Shared` serves both.
+
+`previews` are files that exist for this connection only. What goes wrong is remembered: DuckDB
+would tell of it in a traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+from datacat import refs
+from datacat.errors import DatacatError, NotFound
+from datacat.inside.file_system import Info, ReachFileSystem
+from datacat.inside.reach import Reach
+from datacat.text import printable
+
+SCHEME = "datacat"
+PREVIEW = "preview:"
+"""How the path of a preview begins: no dataset has a colon in its name."""
+
+_UNCHANGED = datetime(2000, 1, 1, tzinfo=UTC)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _noted(call: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Keep what `call`, a method of the bridge, raises on purpose."""
+
+    @functools.wraps(call)
+    def noting(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return call(*args, **kwargs)
+        except DatacatError as error:
+            bridge: Any = args[0]
+            bridge.failure = bridge.failure or error
+            raise
+
+    return noting
+
+
+class Bridge(ReachFileSystem):
+    """The file system that is registered with one connection."""
+
+    def __init__(self, reach: Reach, *, previews: Mapping[str, bytes] | None = None) -> None:
+        super().__init__(lambda: reach)
+        self._previews = {self._strip_protocol(url): data for url, data in (previews or {}).items()}
+        self.failure: DatacatError | None = None
+
+    @_noted
+    def glob(self, path: str, **_options: Any) -> list[str]:
+        """The URLs of what there is. A name that exists is itself, whatever marks are in it."""
+        name = self._strip_protocol(path)
+        if name in self._previews:
+            return [self.unstrip_protocol(name)]
+        head = name.partition("/")[0]
+        if not set(name) & set("*?["):
+            self.info(path)  # says what is missing, and what was meant
+            return [self.unstrip_protocol(name)]
+        self.info(head)
+        before = self.failure
+        found = [name] if self.exists(path) else self._matching(path)
+        self.failure = before
+        if not found:
+            raise NotFound(
+                f"no file in {printable(head)} matches '{printable(name[len(head) + 1 :])}'",
+                kind="pattern_no_match",
+                commands=[f"datacat ls --files {printable(head)}"],
+            )
+        return [self.unstrip_protocol(one) for one in found]
+
+    def _matching(self, pattern: str) -> list[str]:
+        found = super().glob(pattern, detail=True)
+        return [name for name, info in found.items() if info["type"] == "file"]
+
+    @_noted
+    def info(self, path: str, **options: Any) -> Info:
+        data = self._previews.get(self._strip_protocol(path))
+        if data is not None:
+            return {"name": self._strip_protocol(path), "size": len(data), "type": "file"}
+        return super().info(path, **options)
+
+    def size(self, path: str) -> int:
+        return int(self.info(path)["size"])
+
+    def modified(self, path: str) -> datetime:  # noqa: ARG002 - for as long as the connection
+        """Versions never change, and a name means one of them for this connection."""
+        return _UNCHANGED
+
+    @_noted
+    def open(self, path: str, mode: str = "rb", *_args: Any, **_options: Any) -> Any:
+        if mode != "rb":
+            raise self._read_only(path)
+        data = self._previews.get(self._strip_protocol(path))
+        if data is not None:
+            return _Shared(self, len(data), lambda offset, count: data[offset : offset + count])
+        files, inside, _ = self._split(path)
+        content = files.content(files.find(inside))
+        return _Shared(self, content.size, content.read)
+
+
+class _Shared(io.RawIOBase):
+    """A file that many threads read.
+
+    A read that follows a seek of its own thread begins there, whatever others did in between. Any
+    other read goes on from where the last one ended; and when somebody has read on so, what a
+    thread sought before is no longer where it wants to read.
+    """
+
+    def __init__(self, bridge: Bridge, size: int, read: Callable[[int, int], bytes]) -> None:
+        self._bridge = bridge
+        self._size = size
+        self._read = read
+        self._lock = threading.Lock()
+        self._position = 0
+        self._read_on = 0
+        self._of_thread = threading.local()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with self._lock:
+            base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+            self._position = base + offset
+            self._of_thread.sought = (base + offset, self._read_on)
+            return base + offset
+
+    def read(self, size: int = -1) -> bytes:
+        with self._lock:
+            position, read_on = getattr(self._of_thread, "sought", (0, -1))
+            self._of_thread.sought = (0, -1)
+            if read_on != self._read_on:
+                position = self._position
+                self._read_on += 1
+            left = max(0, self._size - position)
+            count = left if size is None or size < 0 else min(size, left)
+            self._position = position + count
+        try:
+            return self._read(position, count)
+        except DatacatError as error:
+            self._bridge.failure = self._bridge.failure or error
+            raise
+
+
+def url_of(ref: str, path: str) -> str:
+    """The URL of a file of a version."""
+    return f"{refs.URL_SCHEME}{ref}/{path}"
