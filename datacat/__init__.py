@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from datacat.inside.answer import Answer, AnswerColumn
     from datacat.model import (
         AddResult,
+        Adoption,
         AliasChange,
         AliasInfo,
         Better,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         EditResult,
         FileInfo,
         GroupKind,
+        Kept,
         Kind,
         Layout,
         LeftOut,
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         Shown,
         StatusEntry,
         StoreInfo,
+        Undone,
         Unsaved,
         VerifyResult,
         Version,
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddResult",
+    "Adoption",
     "AliasChange",
     "AliasInfo",
     "Answer",
@@ -121,6 +125,7 @@ __all__ = [
     "FormatTooNew",
     "GroupKind",
     "InvalidInput",
+    "Kept",
     "Kind",
     "Layout",
     "LeftOut",
@@ -150,6 +155,7 @@ __all__ = [
     "StorageTransient",
     "Store",
     "StoreInfo",
+    "Undone",
     "Unsaved",
     "VerifyResult",
     "Version",

@@ -15,7 +15,16 @@ from datacat.model.dataset import (
     Shown,
     Version,
 )
-from datacat.model.duplicates import CopyGroup, CopyPlace, GroupKind, LeftOut, ScanResult
+from datacat.model.duplicates import (
+    Adoption,
+    CopyGroup,
+    CopyPlace,
+    GroupKind,
+    Kept,
+    LeftOut,
+    ScanResult,
+    Undone,
+)
 from datacat.model.folder import (
     AddResult,
     Change,
@@ -42,6 +51,7 @@ from datacat.model.trash import Removal, Restored
 __all__ = [
     "TRASH_DAYS",
     "AddResult",
+    "Adoption",
     "AliasChange",
     "AliasInfo",
     "Better",
@@ -66,6 +76,7 @@ __all__ = [
     "FileInfo",
     "GroupKind",
     "InitResult",
+    "Kept",
     "Kind",
     "Layout",
     "LeftOut",
@@ -85,6 +96,7 @@ __all__ = [
     "Shown",
     "StatusEntry",
     "StoreInfo",
+    "Undone",
     "Unsaved",
     "VerifyResult",
     "Version",

@@ -85,3 +85,49 @@ class ScanResult:
     other_file_systems: LeftOut = LeftOut()
     dry_run: bool = False
     to_read_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was left as it is, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What `scan --adopt` did with one group, or with `dry_run` would do.
+
+    `ref` is the version that the first copy is, `created` if it was saved for this. Of `files`
+    (all that hold what the first copy holds) those in `reflinked`, `hardlinked` and `symlinked`
+    take no more space of their own: `freed_bytes`, less what saving the version took. `kept` are
+    the first of the `kept_total` others. `undo` is the file that `--undo` takes.
+    """
+
+    group: str
+    ref: str
+    created: bool
+    first: str
+    files: int
+    bytes: int
+    reflinked: int
+    hardlinked: int
+    symlinked: int
+    freed_bytes: int
+    stored_bytes: int
+    kept: tuple[Kept, ...]
+    kept_total: int
+    undo: str | None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What `scan --undo` brought back. `own` files take space of their own already."""
+
+    restored: int
+    bytes: int
+    own: int
+    kept: tuple[Kept, ...]
+    kept_total: int

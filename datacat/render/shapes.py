@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datacat.catalog.best import best_metrics, best_runs
 from datacat.model import (
     AddResult,
+    Adoption,
     AliasChange,
     AliasInfo,
     Change,
@@ -26,6 +27,7 @@ from datacat.model import (
     Edge,
     FileInfo,
     InitResult,
+    Kept,
     LeftOut,
     Lineage,
     LineageWarning,
@@ -38,6 +40,7 @@ from datacat.model import (
     ScanResult,
     Shown,
     StatusEntry,
+    Undone,
     VerifyResult,
     Version,
     Waiting,
@@ -437,6 +440,40 @@ def collection(of: Collection, *, dry_run: bool) -> Document:
         "unused_bytes": of.unused_bytes,
         "dry_run": dry_run,
         "done": of.done,
+    }
+
+
+def kept_file(of: Kept) -> Document:
+    return {"path": of.path, "reason": of.reason}
+
+
+def adopted(of: Adoption) -> Document:
+    return {
+        "group": of.group,
+        "ref": of.ref,
+        "created": of.created,
+        "first": of.first,
+        "files": of.files,
+        "bytes": of.bytes,
+        "reflinked": of.reflinked,
+        "hardlinked": of.hardlinked,
+        "symlinked": of.symlinked,
+        "freed_bytes": of.freed_bytes,
+        "stored_bytes": of.stored_bytes,
+        "kept": [kept_file(one) for one in of.kept],
+        "kept_total": of.kept_total,
+        "undo": of.undo,
+        "dry_run": of.dry_run,
+    }
+
+
+def undone(of: Undone) -> Document:
+    return {
+        "restored": of.restored,
+        "bytes": of.bytes,
+        "own": of.own,
+        "kept": [kept_file(one) for one in of.kept],
+        "kept_total": of.kept_total,
     }
 
 

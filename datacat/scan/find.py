@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datacat.errors import Failed, Refused
-from datacat.model import LeftOut, ScanResult
+from datacat.model import CopyGroup, LeftOut, ScanResult
 from datacat.opened import OpenedStore, Watch
-from datacat.scan.contents import find_contents, number_files, to_read_bytes
-from datacat.scan.groups import find_groups, groups_of
+from datacat.scan.contents import Contents, find_contents, number_files, to_read_bytes
+from datacat.scan.groups import Counted, find_groups, groups_of
 from datacat.scan.listing import Listed, list_folders
 from datacat.scan.near import propose_pairs
 from datacat.scan.recognise import recognise
@@ -46,34 +46,53 @@ class ScanRequest:
     ignore: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found, with the tables in a workspace. `groups` are not recognised yet."""
+
+    roots: list[str]
+    listed: Listed
+    found: Contents
+    counted: Counted
+    groups: list[CopyGroup]
+
+
 def scan(store: OpenedStore, request: ScanRequest, watch: Watch) -> ScanResult:
     """Find the copies below `request.paths`. Changes nothing but the cache of fingerprints.
 
-    Raises `NotFound` (`path_not_found`), `Failed` (`not_a_folder`, `unreadable`), `Refused`
-    (`inside_store`).
+    Raises `NotFound` (`path_not_found`), `Failed` (`not_a_folder`), `Refused` (`inside_store`).
     """
-    with Workspace() as workspace:
-        return scan_into(workspace, store, request, watch)
-
-
-def scan_into(
-    workspace: Workspace, store: OpenedStore, request: ScanRequest, watch: Watch
-) -> ScanResult:
-    """As `scan`, and leaves its tables in `workspace`."""
     began = time.monotonic()
-    roots = _roots(store, request.paths)
-    listed = list_folders(
-        workspace,
-        roots,
-        rules=IgnoreRules(patterns=request.ignore),
-        one_file_system=request.one_file_system,
-        watch=watch,
+    with Workspace() as workspace:
+        if request.dry_run:
+            return _looked(workspace, store, request, watch)
+        survey = survey_folders(workspace, store, request, watch)
+    listed, counted = survey.listed, survey.counted
+    return ScanResult(
+        roots=tuple(survey.roots),
+        files=counted.files,
+        folders=listed.folders,
+        bytes=counted.bytes,
+        duplicate_bytes=counted.duplicate_bytes,
+        groups=tuple(recognise(store, survey.groups, ignore=request.ignore, watch=watch)),
+        groups_total=counted.groups,
+        read_bytes=survey.found.read_bytes,
+        seconds=time.monotonic() - began,
+        unreadable=_left_out(listed.unreadable, survey.found.unreadable),
+        changed=_left_out(survey.found.changed),
+        stores=listed.stores,
+        other_file_systems=_left_out(listed.other_file_systems),
     )
-    number_files(workspace)
-    cache_dir = store.client.cache_dir
-    if request.dry_run:
-        return _looked(workspace, roots, listed, cache_dir, time.monotonic() - began)
-    found = find_contents(workspace, cache_dir=cache_dir, jobs=store.client.jobs, watch=watch)
+
+
+def survey_folders(
+    workspace: Workspace, store: OpenedStore, request: ScanRequest, watch: Watch
+) -> Survey:
+    """As `scan`, without asking the catalog; leaves the tables of the scan in `workspace`."""
+    roots, listed = _list(workspace, store, request, watch)
+    found = find_contents(
+        workspace, cache_dir=store.client.cache_dir, jobs=store.client.jobs, watch=watch
+    )
     measure_trees(workspace)
     if request.files_only:
         workspace.execute("create table same_trees (id bigint, last bigint, same bigint)")
@@ -83,28 +102,30 @@ def scan_into(
         propose_pairs(workspace)
     roll_up(workspace)
     counted = find_groups(workspace, min_bytes=request.min_bytes, depth=request.depth)
-    groups = groups_of(workspace, request.limit)
-    unreadable = _left_out(listed.unreadable, found.unreadable)
-    return ScanResult(
-        roots=tuple(roots),
-        files=counted.files,
-        folders=listed.folders,
-        bytes=counted.bytes,
-        duplicate_bytes=counted.duplicate_bytes,
-        groups=tuple(recognise(store, groups, ignore=request.ignore, watch=watch)),
-        groups_total=counted.groups,
-        read_bytes=found.read_bytes,
-        seconds=time.monotonic() - began,
-        unreadable=unreadable,
-        changed=_left_out(found.changed),
-        stores=listed.stores,
-        other_file_systems=_left_out(listed.other_file_systems),
+    return Survey(roots, listed, found, counted, groups_of(workspace, request.limit))
+
+
+def _list(
+    workspace: Workspace, store: OpenedStore, request: ScanRequest, watch: Watch
+) -> tuple[list[str], Listed]:
+    roots = _roots(store, request.paths)
+    listed = list_folders(
+        workspace,
+        roots,
+        rules=IgnoreRules(patterns=request.ignore),
+        one_file_system=request.one_file_system,
+        watch=watch,
     )
+    number_files(workspace)
+    return roots, listed
 
 
 def _looked(
-    workspace: Workspace, roots: Sequence[str], listed: Listed, cache_dir: Path, seconds: float
+    workspace: Workspace, store: OpenedStore, request: ScanRequest, watch: Watch
 ) -> ScanResult:
+    """The answer of a dry run: names and sizes."""
+    began = time.monotonic()
+    roots, listed = _list(workspace, store, request, watch)
     files, size = workspace.row(
         "select (select count(*) from files), (select coalesce(sum(size), 0) from inodes)"
     )
@@ -117,12 +138,12 @@ def _looked(
         groups=(),
         groups_total=0,
         read_bytes=0,
-        seconds=seconds,
+        seconds=time.monotonic() - began,
         unreadable=_left_out(listed.unreadable),
         stores=listed.stores,
         other_file_systems=_left_out(listed.other_file_systems),
         dry_run=True,
-        to_read_bytes=to_read_bytes(workspace, cache_dir),
+        to_read_bytes=to_read_bytes(workspace, store.client.cache_dir),
     )
 
 

@@ -19,18 +19,12 @@ PROPOSED = 0.4
 """Votes for so much of the bytes are worth counting: files that moved within a folder vote for
 other pairs."""
 
+CARRIED = 0.99
+"""Two folders that share so much by one folder in each share nothing else worth telling."""
+
 
 def propose_pairs(workspace: Workspace) -> None:
     """Make `proposed(id, near)`: for each folder the earlier one most like it, if any is."""
-    # Of two folders that hold one folder and nothing else, under different names, that is meant.
-    workspace.execute(
-        """
-        create table hollow as
-        select parent as id, any_value(name) as name from folders
-        where parent not in (select folder from files union all select folder from links)
-        group by parent having count(*) = 1
-        """
-    )
     workspace.execute(
         """
         create table risen as
@@ -74,17 +68,28 @@ def propose_pairs(workspace: Workspace) -> None:
             """
         )
     workspace.execute("drop table risen")
+    # Where one folder in each holds all that two folders share, those two are the copies:
+    # `alice/cmr` and `bob/cmr`, not `alice` and `bob`. A folder that has identical copies is one
+    # whatever it is made of.
     workspace.execute(
         f"""
         create table proposed as
-        with summed as (select a, b, sum(votes) as votes from votes group by a, b)
+        with summed as (select a, b, sum(votes) as votes from votes group by a, b),
+        carried as (
+            select x.parent as a, y.parent as b, max(v.votes) as votes
+            from summed v
+            join folders x on x.id = v.a
+            join folders y on y.id = v.b
+            group by x.parent, y.parent
+        )
         select v.b as id, arg_max(v.a, (v.votes, -v.a)) as near
         from summed v
         join totals x on x.id = v.a
         join totals y on y.id = v.b
-        left join hollow h on h.id = v.a
-        left join hollow k on k.id = v.b
-        where coalesce(h.name = k.name, true) and v.votes >= {PROPOSED} * greatest(x.bytes, y.bytes)
+        left join carried c on c.a = v.a and c.b = v.b
+        left join same_trees s on s.id = v.a
+        where v.votes >= {PROPOSED} * greatest(x.bytes, y.bytes)
+          and (s.id is not null or coalesce(c.votes < {CARRIED} * v.votes, true))
         group by v.b
         """
     )

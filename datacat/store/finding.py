@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datacat.model import ScanResult
+from datacat.model import Adoption, LinkMode, ScanResult, Undone
 from datacat.progress import Listener, StopSignal, ignore
+from datacat.scan.adopt import AdoptRequest, adopt
 from datacat.scan.find import ScanRequest, scan
+from datacat.scan.undo import undo
 from datacat.store.handle import Handle, PathLike, watching
 
 GROUPS_MAX = 1_000
 """So many groups are told of unless the caller says otherwise: a drive may have a million."""
+
+ADOPTED_FROM_MAX = 100_000
+"""A group to adopt is looked for among so many of the largest."""
 
 
 class Finding(Handle):
@@ -66,3 +71,71 @@ class Finding(Handle):
             ignore=self._ignore,
         )
         return scan(self._opened, request, watching(listener, stop))
+
+    def adopt(
+        self,
+        group: str,
+        paths: Sequence[PathLike] = (".",),
+        *,
+        undo_file: PathLike,
+        name: str | None = None,
+        link: LinkMode = LinkMode.AUTO,
+        files_only: bool = False,
+        one_file_system: bool = False,
+        execute: bool = False,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> Adoption:
+        """Save the first copy of a group as a version, and let the others share its bytes.
+
+        `group` is the id of a group that `scan` finds below `paths` with the same options, or the
+        path of one of its copies. Every other copy is compared byte by byte, and each file that
+        holds the same is replaced in one step: by a reflink of the first copy where the file
+        system can, which is a file like before; else by a read-only hard link or symbolic link to
+        the store. The first copy stays as it is. Files that changed since, are being written, have
+        other names, belong to somebody else or are not kept whole in the store are left alone and
+        named. `undo_file` must not exist: it is written before anything is replaced.
+
+        Unless `execute` nothing is changed: the answer says what would be done. Raises what `scan`
+        and `add` raise, `NotFound` (`group_not_found`), `Failed` (`write_failed`).
+
+        >>> import shutil
+        >>> _ = shutil.copytree("cmr", "work/cmr_final")
+        >>> _ = shutil.copytree("cmr", "work/cmr_final_v2")
+        >>> plan = store.adopt("work/cmr_final_v2", ["work"], undo_file="undo.jsonl")
+        >>> plan.ref, plan.created, plan.files, plan.dry_run, plan.undo
+        ('cmr@v1', False, 2, True, None)
+        """
+        request = AdoptRequest(
+            scan=ScanRequest(
+                paths=[Path(path) for path in paths],
+                limit=ADOPTED_FROM_MAX,
+                files_only=files_only,
+                one_file_system=one_file_system,
+                ignore=self._ignore,
+            ),
+            group=group,
+            undo=Path(undo_file),
+            name=name,
+            link=link,
+            execute=execute,
+        )
+        return adopt(self._opened, request, watching(listener, stop))
+
+    def undo_adopt(
+        self, undo_file: PathLike, *, listener: Listener = ignore, stop: StopSignal | None = None
+    ) -> Undone:
+        """Turn the links that `adopt` made into files of their own again, as they were before.
+
+        Owner, mode and times come back too, as far as that is permitted. What was not replaced, or
+        is something else by now, stays as it is. Can be interrupted and run again. Raises
+        `NotFound`, and `InvalidInput` (`bad_undo_file`).
+
+        >>> import shutil
+        >>> _ = shutil.copytree("cmr", "work/cmr_final")
+        >>> _ = shutil.copytree("cmr", "work/cmr_final_v2")
+        >>> done = store.adopt("work/cmr_final", ["work"], undo_file="undo.jsonl", execute=True)
+        >>> store.undo_adopt("undo.jsonl").kept_total
+        0
+        """
+        return undo(self._opened, Path(undo_file), watching(listener, stop))

@@ -129,9 +129,38 @@ def test_a_report_with_many_copies_is_whole_and_folded(alice: Person) -> None:
     assert viewports[0]["content"] == "width=device-width, initial-scale=1"
 
 
+def test_adopt_and_undo(alice: Person) -> None:
+    for folder in ("a", "b"):
+        for number in range(3):
+            path = alice.home / f"drive/{folder}/{number}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content(300_000, 2 * number + 1))
+        (alice.home / f"drive/{folder}/small").write_bytes(content(1000, 8))
+    group = alice.run("scan", "drive", "--json").json["groups"][0]["id"]
+    plan = alice.run("scan", "drive", "--adopt", group)
+    assert "Would save ./drive/a as a@v1" in plan.err
+    assert "Would replace 3 of 4 files by 3 " in plan.err
+    assert plan.err.splitlines()[-1].endswith(f"datacat scan drive --adopt {group} --yes")
+    assert plan.out == "a@v1\n"
+    done = alice.run("scan", "drive", "--adopt", group, "--yes")
+    assert "Saved ./drive/a as a@v1: " in done.err
+    assert "left alone: ./drive/b/small: is not kept whole" in done.err
+    undo = done.err.splitlines()[-1].split("--undo ")[1]
+    assert (alice.home / "drive/b/0.bin").read_bytes() == content(300_000, 1)
+    assert not os.access(alice.home / "drive/b/0.bin", os.W_OK) or os.geteuid() == 0
+    back = alice.run("scan", "--undo", undo, "--json").json
+    assert (back["restored"], back["kept_total"]) == (3, 0)
+    assert (alice.home / "drive/b/0.bin").stat().st_nlink == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (("scan", "drive", "--adopt", "0000000"), 3, "no group '0000000' among 0"),
+        (("scan", "drive", "--yes"), 2, "--name, --link and --yes go with --adopt"),
+        (("scan", "drive", "--undo", "file"), 2, "--undo FILE stands alone"),
+        (("scan", "--undo", "file"), 2, "file is not an undo file"),
+        (("scan", "--undo", "nothing"), 3, "no file nothing"),
         (("scan", "nothing"), 3, "nothing does not exist"),
         (("scan", "--min-size", "large"), 2, "'large' is not a size"),
         (("scan", "--depth", "0"), 2, "'0' is not a whole number from 1"),

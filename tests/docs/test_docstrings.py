@@ -14,9 +14,10 @@ from datacat.opened import Client
 from datacat.store import Store
 
 VERBS = (
-    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "scan", "du", "verify"),
+    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
     *("rm", "restore", "gc"),
+    *("scan", "adopt", "undo_adopt"),
     "reach",
     "sql",
 )

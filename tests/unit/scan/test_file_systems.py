@@ -43,15 +43,24 @@ def mounted(place: Path, *arguments: str) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
-def test_reflinks_count_once(store: Store, tmp_path: Path) -> None:
+@contextmanager
+def reflinking(tmp_path: Path) -> Iterator[Path]:
+    """An XFS whose files can share blocks."""
     if shutil.which("mkfs.xfs") is None:
         pytest.skip("no mkfs.xfs")
     image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(320 << 20)
     subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
-    size = 300_000
     with mounted(tmp_path / "xfs", "-o", "loop", str(image)) as drive:
+        mounts._types.cache_clear()
+        yield drive
+    mounts._types.cache_clear()
+
+
+def test_reflinks_count_once(store: Store, tmp_path: Path) -> None:
+    size = 300_000
+    with reflinking(tmp_path) as drive:
         (drive / "a").write_bytes(content(size, 1))
         (drive / "copy").write_bytes(content(size, 1))
         os.sync()
@@ -92,3 +101,36 @@ def test_the_kernels_own_file_systems_are_not_entered(store: Store, tmp_path: Pa
     drive.mkdir()
     with mounted(drive / "proc", "-t", "proc", "proc"):
         assert store.scan([drive]).files == 0
+
+
+def test_copies_are_replaced_by_reflinks_that_are_files_like_before(tmp_path: Path) -> None:
+    with (
+        reflinking(tmp_path) as drive,
+        make_store("memory", tmp_path, client=make_client(tmp_path)) as store,
+    ):
+        for folder in ("a", "b"):
+            for name, seed in (("large", 1), ("small", 2)):
+                path = drive / folder / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content(300_000 if seed == 1 else 9000, seed))
+        large = drive / "b/large"
+        large.chmod(0o750)
+        os.chown(large, 1234, 1235)
+        os.setxattr(large, "user.note", b"mine")
+        os.utime(large, ns=(1, 1_600_000_000_123_456_789))
+        os.sync()
+        was = large.stat()
+        undo = tmp_path / "undo"
+        done = store.adopt(str(drive / "b"), [drive], undo_file=undo, name="cmr", execute=True)
+        assert (done.reflinked, done.kept_total, done.freed_bytes) == (2, 0, 309_000)
+        now = large.stat()
+        assert now.st_ino != was.st_ino
+        assert (now.st_mode, now.st_uid, now.st_gid) == (was.st_mode, was.st_uid, was.st_gid)
+        assert now.st_mtime_ns == was.st_mtime_ns
+        assert os.getxattr(large, "user.note") == b"mine"
+        assert store.scan([drive]).duplicate_bytes == 0
+        with large.open("r+b") as file:
+            file.write(b"edited")
+        assert (drive / "a/large").read_bytes() == content(300_000, 1)
+        assert store.undo_adopt(undo).own == 2
+        assert large.read_bytes()[:6] == b"edited"

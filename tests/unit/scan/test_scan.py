@@ -43,6 +43,18 @@ def write(path: Path, data: bytes, *, age: bool = True) -> Path:
     return path
 
 
+def test_a_near_copy_belongs_to_the_group_of_the_identical_ones(store: Store, drive: Path) -> None:
+    """Also where one folder inside holds everything; else that folder would be told."""
+    for folder in ("a/cmr", "b/cmr_final", "c/cmr_new", "d/other", "e/other"):
+        write(drive / folder / "data/large", content(9000, 5 if folder[0] in "de" else 1))
+        write(drive / folder / "data/small", content(100, 5 if folder[0] in "de" else 1))
+    write(drive / "c/cmr_new/data/more", content(50, 9))
+    write(drive / "e/other/data/small", content(100, 10))
+    groups = store.scan([drive]).groups
+    told = {tuple(Path(p.path).relative_to(drive).as_posix() for p in g.paths) for g in groups}
+    assert told == {("a/cmr", "b/cmr_final", "c/cmr_new"), ("d/other/data", "e/other/data")}
+
+
 def wait_for_clock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if what is there now had been written long before: the ctime cannot be set."""
     import datacat.scan.reading as reading
@@ -284,7 +296,7 @@ def check_unreadable(folder: Path) -> None:
         "import os, sys; from pathlib import Path; from tests.conftest import *;"
         "folder = Path(sys.argv[1]); drive = Path(sys.argv[2]); import datacat.scan.find;"
         "store = make_store('memory', folder, client=make_client(folder));"
-        "store.add(drive / 'b'); store.scan([drive]);"
+        "store.add(drive / 'b'); store.scan([drive / 'b']);"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534);"
         "r = store.scan([drive], limit=9);"
         "print(r.unreadable.count, r.duplicate_bytes, len(r.groups), r.files)"
