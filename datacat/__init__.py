@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     )
     from datacat.errors import DatacatError as Error
     from datacat.front import open_store
+    from datacat.handles.file import OpenFile
+    from datacat.handles.run import Run, current_run, run
+    from datacat.handles.verbs import add, diff, log, ls, open, path, pull, show, status  # noqa: A004
+    from datacat.handles.version import OpenVersion
     from datacat.inside.answer import Answer, AnswerColumn
     from datacat.model import (
         AddResult,
@@ -136,6 +140,8 @@ __all__ = [
     "LogEntry",
     "NoStore",
     "NotFound",
+    "OpenFile",
+    "OpenVersion",
     "OutcomeUnknown",
     "Parameters",
     "Periods",
@@ -145,6 +151,7 @@ __all__ = [
     "Removal",
     "RenameResult",
     "Restored",
+    "Run",
     "ScanResult",
     "Shown",
     "StatusEntry",
@@ -162,15 +169,35 @@ __all__ = [
     "Waiting",
     "WarningKind",
     "__version__",
+    "add",
+    "current_run",
+    "diff",
+    "log",
+    "ls",
+    "open",
     "open_store",
+    "path",
+    "pull",
+    "run",
+    "show",
+    "status",
 ]
 
 _ELSEWHERE = {
     "Answer": "datacat.inside.answer",
     "AnswerColumn": "datacat.inside.answer",
     "Client": "datacat.opened",
+    "OpenFile": "datacat.handles.file",
+    "OpenVersion": "datacat.handles.version",
+    "Run": "datacat.handles.run",
     "Store": "datacat.store",
+    "current_run": "datacat.handles.run",
     "open_store": "datacat.front",
+    "run": "datacat.handles.run",
+    **dict.fromkeys(
+        ("add", "diff", "log", "ls", "open", "path", "pull", "show", "status"),
+        "datacat.handles.verbs",
+    ),
 }
 
 

@@ -98,8 +98,8 @@ def command(
     force: bool,
 ) -> None:
     from datacat.cli.arguments import parse_metrics, parse_pairs, read_pairs
-    from datacat.cli.git import describe
     from datacat.model import Layout
+    from datacat.organise.code import describe
 
     if whole and chunked:
         raise InvalidInput("--whole and --chunked contradict each other", kind="usage")

@@ -42,6 +42,10 @@ class ReachFileSystem(AbstractFileSystem):  # type: ignore[misc]
         super().__init__(**options)
         self._reach = reach
 
+    def reach(self) -> Reach:
+        """Random reads of the versions, below the names of files."""
+        return self._reach()
+
     # Names. `urlsplit` would take `cmr` for a user name, so the URL is read here.
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from datacat.errors import Corrupt
 from datacat.text import printable
 from datacat.transfer.random_read import Content, Reading
@@ -25,6 +27,10 @@ class Named(Content):
         self._content = content
         self._ref = ref
         self._path = path
+
+    @property
+    def local_path(self) -> Path | None:
+        return self._content.local_path
 
     def open(self, *, ahead: bool = True) -> Reading:
         try:

@@ -12,6 +12,7 @@ from datacat import text
 from datacat.catalog.query import CatalogQuery
 from datacat.digest import digest_function
 from datacat.errors import Corrupt, NotFound
+from datacat.inside import used
 from datacat.inside.named_content import Named, damaged
 from datacat.manifest.listing import FileListing, ListedFile
 from datacat.model import Kind, Version
@@ -122,6 +123,7 @@ class VersionFiles:
 
     def content(self, file: ListedFile) -> Content:
         """The content of a file. Raises `Corrupt` naming the file when the store has lost it."""
+        used.tell(self.ref)
         if file.kind is not Kind.FILE:
             raise IsADirectoryError(f"{printable(file.path)} in {self.ref} is a folder")
         if file.size == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -62,6 +63,11 @@ class Handle:
     def user(self) -> str:
         """Who we are in this store's records."""
         return self._opened.client.user
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where disposable files of this user are kept."""
+        return self._opened.client.cache_dir
 
     def people(self) -> list[str]:
         """Everybody who saved something, by name."""

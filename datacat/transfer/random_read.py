@@ -6,6 +6,7 @@ that do not have the checksum and the digest that the index states are never han
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -48,6 +49,11 @@ class Content(ABC):
     """A content that can be read from anywhere. Thread-safe; `size` in bytes."""
 
     size: int
+
+    @property
+    def local_path(self) -> Path | None:
+        """A file that holds exactly these bytes, unverified; None when there is none."""
+        return None
 
     @abstractmethod
     def open(self, *, ahead: bool = True) -> Reading:
@@ -203,6 +209,13 @@ class _InPlace(Content):
         self.path = path
         self.begin = located.piece(0).offset
         self.verified = bytearray(len(located))
+
+    @property
+    def local_path(self) -> Path | None:
+        with contextlib.suppress(OSError):
+            if self.begin == 0 and self.path.stat().st_size == self.size:
+                return self.path
+        return None
 
     def open(self, *, ahead: bool = True) -> Reading:
         return _InPlaceReading(self, ahead=ahead)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import datacat
 from datacat import front
 from datacat.opened import Client
 from datacat.store import Store
@@ -38,7 +39,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     (tmp_path / "cmr" / "sub-1" / "sax.bin").write_bytes(b"\0\1\2\3")
     with Store.create(url, name="lab", client=client) as store:
         store.add("cmr", message="first import")
-        yield {"store": store, "url": url, "Path": Path}
+        yield {"store": store, "url": url, "Path": Path, "datacat": datacat}
 
 
 def check(called: Callable[..., object], names: dict[str, object]) -> int:
@@ -55,6 +56,13 @@ def check(called: Callable[..., object], names: dict[str, object]) -> int:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example_that_runs(verb: str, names: dict[str, object]) -> None:
     assert check(getattr(Store, verb), names) >= 1
+
+
+@pytest.mark.parametrize("verb", [datacat.open, datacat.path])
+def test_so_have_those_that_open_a_version(
+    verb: Callable[..., object], names: dict[str, object]
+) -> None:
+    assert check(verb, names) >= 1
 
 
 def test_opening_a_store_has_one_too(names: dict[str, object]) -> None:

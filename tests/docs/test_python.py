@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 from pathlib import Path
 
+import fsspec
 import pytest
 
 import real_data
@@ -36,6 +37,7 @@ def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name in ("HOME", "DATACAT_USER"):
             monkeypatch.setenv(name, value)
     monkeypatch.chdir(person.home)
+    fsspec.get_filesystem_class("datacat").clear_instance_cache()  # it has another home
     return person.home
 
 

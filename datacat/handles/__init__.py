@@ -1,0 +1,1 @@
+"""What a Python program holds: an open version and its files, and a run that remembers them."""
