@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         StorageTransient,
     )
     from datacat.errors import DatacatError as Error
-    from datacat.front import open_store
+    from datacat.front import doctor, open_store
     from datacat.handles.file import OpenFile
     from datacat.handles.run import Run, current_run, run
     from datacat.handles.verbs import add, diff, log, ls, open, path, pull, show, status  # noqa: A004
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
         Change,
         ChangeKind,
         Changes,
+        Check,
+        CheckState,
         Code,
         Collected,
         Collection,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         Damage,
         Dataset,
         DatasetDiskUse,
+        Diagnosis,
         Diff,
         DiskUse,
         Edge,
@@ -104,6 +107,8 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Changes",
+    "Check",
+    "CheckState",
     "Client",
     "Code",
     "Collected",
@@ -118,6 +123,7 @@ __all__ = [
     "DatacatError",
     "Dataset",
     "DatasetDiskUse",
+    "Diagnosis",
     "Diff",
     "DiskUse",
     "Edge",
@@ -172,6 +178,7 @@ __all__ = [
     "add",
     "current_run",
     "diff",
+    "doctor",
     "log",
     "ls",
     "open",
@@ -192,6 +199,7 @@ _ELSEWHERE = {
     "Run": "datacat.handles.run",
     "Store": "datacat.store",
     "current_run": "datacat.handles.run",
+    "doctor": "datacat.front",
     "open_store": "datacat.front",
     "run": "datacat.handles.run",
     **dict.fromkeys(

@@ -16,6 +16,7 @@ from datacat.address import is_url
 from datacat.config import DEFAULT_IGNORE, Settings, gather, surroundings
 
 if TYPE_CHECKING:
+    from datacat.model import Diagnosis
     from datacat.opened import Client
     from datacat.store import Store
 
@@ -80,6 +81,37 @@ def open_with(settings: Settings) -> Store:
         ignore=[pattern for pattern in settings.ignore if pattern not in DEFAULT_IGNORE],
         link=LinkMode(settings.link) if settings.link else None,
     )
+
+
+def doctor(url: str | os.PathLike[str] | None = None, *, fix: bool = False) -> Diagnosis:
+    """Look at this machine and at the store of `url`, or of the settings, and say what is wrong.
+
+    For when a store cannot be opened. Never raises but for a bad setting (`InvalidInput`); `fix`
+    removes your own leftovers.
+
+    >>> import datacat
+    >>> found = datacat.doctor(url)
+    >>> found.ok, found.checks[1].id
+    (True, 'store')
+    """
+    given = {"store": None if url is None else os.fspath(url)}
+    return doctor_with(gather(surroundings(), flags=given, caller="doctor()"), fix=fix)
+
+
+def doctor_with(settings: Settings, *, fix: bool) -> Diagnosis:
+    """As `doctor`, of the store that `settings` name."""
+    from datacat.config.gather import DEFAULT
+    from datacat.maintenance.doctor import Subject, examine
+
+    subject = Subject(
+        url=settings.store,
+        client=make_client(settings),
+        folder=Path.cwd(),
+        user_given=settings.sources.get("user") != DEFAULT,
+        personal=settings.personal,
+        warnings=settings.warnings,
+    )
+    return examine(subject, fix=fix)
 
 
 def make_client(settings: Settings) -> Client:

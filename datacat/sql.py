@@ -34,6 +34,8 @@ FETCH_ROWS = 20_000
 SPILLED_MAX = "20GiB"
 """What one person's question may take of the temporary disk."""
 
+VERSION: str = duckdb.__version__
+
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 Row = tuple[Any, ...]

@@ -162,7 +162,7 @@ class Backend(ABC):
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Remove `key`; absent is fine. Only `gc` and `copies/` use it (INV hands off)."""
+        """Remove `key`; absent is fine. For `gc`, `doctor` and `copies/` only (INV hands off)."""
 
     @abstractmethod
     def initialise(self, directories: Sequence[str], *, group: str | None, shared: bool) -> None:

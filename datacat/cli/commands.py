@@ -56,7 +56,10 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Set up",
-        (Entry("config", "Show or change settings, and where each comes from"),),
+        (
+            Entry("config", "Show or change settings, and where each comes from"),
+            Entry("doctor", "Check this machine and the store; say how to fix"),
+        ),
     ),
 )
 

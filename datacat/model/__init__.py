@@ -34,7 +34,15 @@ from datacat.model.folder import (
     StatusEntry,
     Unsaved,
 )
-from datacat.model.health import Damage, DatasetDiskUse, DiskUse, VerifyResult
+from datacat.model.health import (
+    Check,
+    CheckState,
+    Damage,
+    DatasetDiskUse,
+    Diagnosis,
+    DiskUse,
+    VerifyResult,
+)
 from datacat.model.lineage import Edge, Lineage, LineageWarning, WarningKind
 from datacat.model.organise import AliasChange, AliasInfo, Edit, EditResult, RenameResult
 from datacat.model.place import (
@@ -58,6 +66,8 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Changes",
+    "Check",
+    "CheckState",
     "Code",
     "Collected",
     "Collection",
@@ -68,6 +78,7 @@ __all__ = [
     "Damage",
     "Dataset",
     "DatasetDiskUse",
+    "Diagnosis",
     "Diff",
     "DiskUse",
     "Edge",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,38 @@ class DiskUse:
     @property
     def saved_bytes(self) -> int:
         return self.logical_bytes - self.on_disk_bytes
+
+
+class CheckState(StrEnum):
+    """`NOTE` is worth knowing and stops nothing; `FAIL` is what to mend."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at. `fix` says what to do about it, with commands to paste;
+    `fixed` that it was done."""
+
+    id: str
+    state: CheckState
+    message: str
+    fix: str | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `doctor` found, in the order in which it looked."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.count(CheckState.FAIL)
+
+    def count(self, state: CheckState) -> int:
+        """How many checks came out so."""
+        return sum(check.state is state for check in self.checks)

@@ -12,6 +12,7 @@ from datacat.model import (
     AliasChange,
     AliasInfo,
     Change,
+    Check,
     Code,
     Collected,
     Collection,
@@ -22,6 +23,7 @@ from datacat.model import (
     Damage,
     Dataset,
     DatasetDiskUse,
+    Diagnosis,
     Diff,
     DiskUse,
     Edge,
@@ -475,6 +477,20 @@ def undone(of: Undone) -> Document:
         "kept": [kept_file(one) for one in of.kept],
         "kept_total": of.kept_total,
     }
+
+
+def check(of: Check) -> Document:
+    return {
+        "id": of.id,
+        "state": of.state.value,
+        "message": of.message,
+        "fix": of.fix,
+        "fixed": of.fixed,
+    }
+
+
+def diagnosis(of: Diagnosis) -> Document:
+    return {"ok": of.ok, "checks": [check(one) for one in of.checks]}
 
 
 def joined(of: InitResult, *, user: str) -> Document:

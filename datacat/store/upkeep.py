@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from datacat.maintenance.doctor import Subject, examine
 from datacat.maintenance.du import disk_use
 from datacat.maintenance.verify import verify
-from datacat.model import DiskUse, VerifyResult
+from datacat.model import Diagnosis, DiskUse, VerifyResult
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 from datacat.working_copy.naming import Word
@@ -32,6 +34,24 @@ class Upkeep(Handle):
         ([('cmr', 1, 13)], 0)
         """
         return disk_use(self._opened, self._query(), names=names, watch=watching(listener, stop))
+
+    def doctor(self, *, fix: bool = False) -> Diagnosis:
+        """Look at this machine and at the store, and say what is wrong and how to mend it.
+
+        Writes nothing but probes that it removes; with `fix`, it removes this user's own leftovers:
+        abandoned temporaries, and registered copies that are gone. Never raises.
+
+        >>> found = store.doctor()
+        >>> found.ok, found.checks[0].id, found.checks[0].state.value
+        (True, 'versions', 'ok')
+        """
+        subject = Subject(
+            url=self.url,
+            client=self._opened.client,
+            folder=Path.cwd(),
+            backend=self._opened.backend,
+        )
+        return examine(subject, fix=fix)
 
     def verify(
         self,

@@ -15,7 +15,7 @@ from datacat.opened import Client
 from datacat.store import Store
 
 VERBS = (
-    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "verify"),
+    *("add", "pull", "ls", "files", "show", "status", "diff", "log", "du", "doctor", "verify"),
     *("alias", "unalias", "aliases", "edit", "rename", "lineage"),
     *("rm", "restore", "gc"),
     *("scan", "adopt", "undo_adopt"),
@@ -67,6 +67,7 @@ def test_so_have_those_that_open_a_version(
 
 def test_opening_a_store_has_one_too(names: dict[str, object]) -> None:
     assert check(front.open_store, names) >= 1
+    assert check(front.doctor, names) >= 1
 
 
 def test_no_other_method_goes_without_a_word() -> None:

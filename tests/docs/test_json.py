@@ -58,6 +58,8 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "DatasetDiskUse": (shapes.dataset_disk_use, model.DatasetDiskUse),
     "Verified": (lambda result: shapes.verified([result]), model.VerifyResult),
     "Damage": (shapes.damage, model.Damage),
+    "Diagnosis": (shapes.diagnosis, model.Diagnosis),
+    "Check": (shapes.check, model.Check),
     "Joined": (lambda result: shapes.joined(result, user="alice"), model.InitResult),
 }
 

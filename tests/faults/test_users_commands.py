@@ -356,3 +356,86 @@ def test_a_folder_that_belongs_to_somebody_else(machine: Machine) -> None:
     assert "small.txt" in failed.err
     assert "ermission denied" in failed.err
     check_store(machine)
+
+
+def diagnosis(
+    machine: Machine, name: str, *options: str, code: int = 0
+) -> dict[str, dict[str, str]]:
+    """What somebody's doctor says, by check; of several with one id the first."""
+    found = json.loads(machine.run(name, "--json", "doctor", *options, code=code).out)
+    return {check["id"]: check for check in reversed(found["checks"])}
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o002], ids=oct)
+def test_what_the_doctor_tells_each_of_them(machine: Machine, umask: int) -> None:
+    group, store = machine.logins.group, machine.store
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(store), "--group", group, "--yes", umask=umask)
+    machine.run("alice", "add", "cmr", umask=umask)
+    before = snapshot(store)
+    for name in ("alice", "bob"):
+        found = diagnosis(machine, name)
+        assert {check["state"] for check in found.values()} <= {"ok", "note"}, found
+        assert found["access"]["message"].endswith(f"new files belong to group '{group}'")
+        assert found["group"]["state"] == "ok"
+    assert set(snapshot(store)) == set(before)
+
+    reading = diagnosis(machine, "eve")
+    assert reading["access"]["state"] == "note"
+    assert "you can read, but not save: cannot write to" in reading["access"]["message"]
+    assert f"usermod -aG {group} {machine.logins.eve}" in reading["access"]["fix"]
+    assert "atomic" not in reading
+    assert reading["log"]["state"] == "ok"
+    assert "symlink yes" in reading["links"]["message"]
+
+    machine.shared.chmod(0o2770)
+    away = diagnosis(machine, "eve", code=1)
+    assert away["store"]["state"] == "fail"
+    assert f"usermod -aG {group} {machine.logins.eve}" in away["store"]["fix"]
+    assert set(away) == {"versions", "store", "identity", "cache"}
+
+
+def test_what_one_keeps_from_the_others(machine: Machine) -> None:
+    """A folder and a file that only alice may use: bob is told, and what alice has to do."""
+    group, store = machine.logins.group, machine.store
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(store), "--group", group, "--yes")
+    machine.run("alice", "add", "cmr")
+    (store / "packs" / "00").chmod(0o2755)
+    (manifest,) = (path for path in (store / "manifests").rglob("*.parquet"))
+    manifest.chmod(0o400)
+    os.chown(manifest, -1, pwd.getpwnam(machine.logins.alice).pw_gid)
+    found = diagnosis(machine, "bob", code=1)
+    assert found["access"]["state"] == "fail"
+    assert "1 folder of the store, for example packs/00/" in found["access"]["message"]
+    assert f"ask '{machine.logins.alice}', its owner" in found["access"]["fix"]
+    said = json.loads(machine.run("bob", "--json", "doctor", code=1).out)["checks"]
+    messages = [check["message"] for check in said if check["id"] == "group"]
+    assert messages == [
+        f"1 folder (for example packs/00) cannot be written to by group '{group}'",
+        f"1 file (for example {manifest.relative_to(store)}) cannot be read by group '{group}'",
+    ]
+
+
+def test_mending_touches_only_what_is_ones_own(machine: Machine) -> None:
+    group, store = machine.logins.group, machine.store
+    machine.write("alice", "cmr", TREE)
+    machine.run("alice", "init", str(store), "--group", group, "--yes")
+    machine.run("alice", "add", "cmr")
+    machine.run("bob", "pull", "cmr")
+    for name in ("alice", "bob"):
+        left = store / "tmp" / name
+        left.write_bytes(b"x")
+        give(left, getattr(machine.logins, name))
+        os.utime(left, (1_600_000_000, 1_600_000_000))
+        shutil.rmtree(machine.folder / name / "cmr")
+        (machine.folder / name / "something").touch()
+    fixed = diagnosis(machine, "bob", "--fix")
+    assert "removed 1 abandoned file" in fixed["temporary"]["message"]
+    assert [path.name for path in (store / "tmp").iterdir()] == ["alice"]
+    assert [one["path"] for one in copies_in(machine)] == [str(machine.folder / "alice/cmr")]
+    told = diagnosis(machine, "bob")["temporary"]
+    assert (told["state"], told["fix"]) == ("note", "their owners run:  datacat doctor --fix")
+    diagnosis(machine, "alice", "--fix")
+    assert copies_in(machine) == []
+    assert list((store / "tmp").iterdir()) == []
