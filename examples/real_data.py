@@ -38,6 +38,21 @@ def neuro(target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
 
 
+def projects(target: Path) -> None:
+    """What a shared drive looks like: scans with masks and labels, and copies of them."""
+    source, first = _package("nibabel") / "tests" / "data", target / "alice" / "cmr"
+    for number, name in enumerate(("example4d.nii.gz", "example_nifti2.nii.gz"), start=1):
+        folder = first / f"sub-{number:04d}"
+        folder.mkdir(parents=True)
+        shutil.copyfile(source / name, folder / "sax.nii.gz")
+        mask = "anatomical.nii" if number == 1 else "functional.nii"
+        shutil.copyfile(source / mask, folder / "mask.nii")
+    (first / "labels.csv").write_text("subject,site,lvef\nsub-0001,1,61.2\nsub-0002,1,48.9\n")
+    shutil.copytree(first, target / "bob" / "cmr_final")
+    shutil.copytree(first, target / "bob" / "cmr_final_v2_new")
+    (target / "bob" / "cmr_final_v2_new" / "labels.csv").write_text("subject,site,lvef\n")
+
+
 def weather(target: Path) -> None:
     """Copy three weather tables of vega_datasets to `target`."""
     target.mkdir(parents=True)

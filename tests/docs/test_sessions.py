@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ def test_the_sessions_of_a_page_run_as_written(page: Path, tmp_path: Path) -> No
     session = Session(tmp_path)
     if page.name == "README.md":
         real_data.weather(session.people["alice"].home / "weather")
+    if page.name == "five-minutes.md":
+        real_data.projects(tmp_path / "shared" / "projects")
+        weights = session.people["bob"].home / "runs" / "unet" / "weights.bin"
+        weights.parent.mkdir(parents=True)
+        weights.write_bytes(random.Random(5).randbytes(5_000))
     for block in blocks(page, "console"):
         session.follow(block)
 
