@@ -19,6 +19,7 @@ from pathlib import Path
 
 from datacat import sql
 from datacat.errors import DatacatError
+from datacat.scan.reading import Fingerprint
 from datacat.sql import Workspace
 from datacat.working_copy.stat_cache import RACY_NS
 
@@ -26,8 +27,8 @@ FOLDER = "scan"
 KEPT_NS = 180 * 86_400 * 1_000_000_000
 """A file that no scan has come across for so long is forgotten."""
 
-PARTS_MAX = 24
-"""More files than this are put into one, also by a scan that read nothing."""
+NOTED_ROWS = 10_000
+"""Fingerprints that are handed to the database at once."""
 
 _KEY = "device, inode, size, mtime_ns, ctime_ns"
 _COLUMNS = {
@@ -54,7 +55,8 @@ class Known:
         self._workspace = workspace
         self._folder = cache_dir / FOLDER
         self._loaded: list[Path] = []
-        self._fresh = 0
+        self._fresh: list[Fingerprint] = []
+        self._noted = 0
 
     def load(self) -> None:
         """Make `hashes` (`HASHES`) of what is known, and the empty `fresh`."""
@@ -84,20 +86,28 @@ class Known:
             """
         )
 
-    def note(self, rows: Sequence[tuple[int, bytes | None, bytes | None, int]]) -> None:
+    def note(self, rows: Sequence[Fingerprint]) -> None:
         """Take fingerprints that were just made: inode_id, ends, digest, hashed_ns."""
-        self._workspace.load("fresh", rows)
-        self._fresh += len(rows)
+        self._fresh += rows
+        if len(self._fresh) >= NOTED_ROWS:
+            self._load_fresh()
+
+    def _load_fresh(self) -> None:
+        self._workspace.load("fresh", self._fresh)
+        self._noted += len(self._fresh)
+        self._fresh.clear()
 
     def keep(self) -> None:
         """Put what was noted into `hashes` and, best effort, into a file of the cache."""
-        if not self._fresh:
+        if self._fresh:
+            self._load_fresh()
+        if not self._noted:
             return
         with suppress(sql.Error, DatacatError, OSError):
             self._loaded.append(self._write("fresh"))
         self._workspace.execute("insert into hashes from fresh")
         self._workspace.execute("delete from fresh")
-        self._fresh = 0
+        self._noted = 0
 
     def finish(self) -> None:
         """Put all files of the cache into one. Best effort: it only saves time and space."""

@@ -21,7 +21,7 @@ from datacat.transfer.following import read_full
 BLOCK_BYTES = 16 * 1024
 """How much is read at either end. Headers of images and tables differ in less."""
 
-SMALL_BYTES = 128 * 1024
+SMALL_BYTES = 256 * 1024
 """Up to this size a file is read as a whole at once: opening it again costs more."""
 
 BUFFER_BYTES = 1024 * 1024
