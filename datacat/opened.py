@@ -18,8 +18,9 @@ from datacat.backend.open import NO_OPTIONS, Options, open_backend
 from datacat.catalog import store_file
 from datacat.catalog.database import Catalog, Committed
 from datacat.catalog.fold import Fold
-from datacat.catalog.log import Log
+from datacat.catalog.log import Log, digest_of
 from datacat.catalog.record import Envelope, Record
+from datacat.catalog.remembered import Remembered
 from datacat.catalog.snapshot import Snapshot
 from datacat.errors import NoStore, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
@@ -63,6 +64,8 @@ class OpenedStore:
     catalog: Catalog
     index: Index
     client: Client
+    recalled: Remembered | None = None
+    """What `store.json` was recalled from instead of read, if it was."""
 
     @property
     def cache(self) -> Path:
@@ -86,8 +89,10 @@ class OpenedStore:
         """Append one record to the log, by this client and now, as `Catalog.commit` does.
 
         `make(fold, envelope)` is asked anew for each slot that is tried. `start` is the snapshot
-        that the session began with. Raises what `make` raises, `Conflict`, `OutcomeUnknown`.
+        that the session began with. Raises what `make` raises, `Conflict`, `OutcomeUnknown`, and
+        `NoStore` when the place became another store since it was last looked at.
         """
+        self._confirm()
         start = start or self.catalog.sync()
         txid, at = self.client.new_id(), self.client.now().replace(microsecond=0)
 
@@ -106,15 +111,31 @@ class OpenedStore:
 
         return self.catalog.commit(build, start=start)
 
+    def _confirm(self) -> None:
+        """A record must never be put into another store's log: what was recalled is read now."""
+        if self.recalled is None:
+            return
+        if digest_of(read_store_file(self.backend)) != self.catalog.log.genesis_digest:
+            self.recalled.forget()
+            raise NoStore(
+                f"the store at {self.backend.url} was made anew meanwhile; nothing was saved",
+                kind="store_replaced",
+                hint="Run the same command again.",
+            )
+
 
 def open_store(url: str, *, client: Client, options: Options = NO_OPTIONS) -> OpenedStore:
     """Open the store at `url`. Raises `NoStore` when there is none, or it cannot be reached."""
     return assemble(open_backend(url, options), client=client)
 
 
-def assemble(backend: Backend, *, client: Client) -> OpenedStore:
-    """Open the store that `backend` reaches."""
-    genesis = read_store_file(backend)
+def assemble(backend: Backend, *, client: Client, fresh: bool = False) -> OpenedStore:
+    """Open the store that `backend` reaches. `fresh`: do not recall what it was a while ago."""
+    remembered = Remembered(backend, client.cache_dir)
+    recalled = None if fresh else remembered.recall(client.now())
+    genesis = recalled or read_store_file(backend)
+    if recalled is None:
+        remembered.note(genesis)
     info = store_file.decode(genesis, backend.url)
     cache = client.cache_dir / info.id
     return OpenedStore(
@@ -123,6 +144,7 @@ def assemble(backend: Backend, *, client: Client) -> OpenedStore:
         catalog=Catalog(Log(backend, genesis=genesis), client.cache_dir, info.id),
         index=Index(backend, cache / "segments"),
         client=client,
+        recalled=remembered if recalled else None,
     )
 
 

@@ -176,6 +176,13 @@ class Backend(ABC):
     def free_bytes(self) -> int | None:
         """Space left for new data, or None when the storage does not tell."""
 
+    def identity(self) -> str | None:
+        """What tells this place from every other, where reading anything is a trip to a server.
+
+        None by default: nothing about the place has to be remembered to save such trips.
+        """
+        return None
+
     def interrupt(self) -> None:  # noqa: B027
         """Give up what hangs: calls that wait for the network raise `Cancelled`, now and later.
 

@@ -28,6 +28,10 @@ class Bucket(ABC):
     """The most parts of one upload."""
 
     @abstractmethod
+    async def identity(self) -> str:
+        """What tells this place from every other: the server and the URL. Asks no server."""
+
+    @abstractmethod
     async def check(self) -> None:
         """Raise when the bucket cannot be reached, is not there or may not be looked into."""
 

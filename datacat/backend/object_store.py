@@ -180,6 +180,9 @@ class ObjectStoreBackend(RemoteBackend):
         # Who may use a bucket is decided there: `shared` or not makes no difference.
         del shared
 
+    def identity(self) -> str | None:
+        return self._bridge.run(self._bucket.identity())
+
     def free_bytes(self) -> int | None:
         return None
 

@@ -191,6 +191,9 @@ class RetryingBackend(Backend):
                 self._pause(attempt)
         return call()
 
+    def identity(self) -> str | None:
+        return self.retried(self.backend.identity)
+
     def interrupt(self) -> None:
         self.backend.interrupt()
 

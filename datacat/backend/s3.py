@@ -70,6 +70,10 @@ class S3Bucket(Bucket):
             skip_instance_cache=True,
         )
 
+    async def identity(self) -> str:
+        async with self._asking("nothing", "") as client:
+            return f"{client.meta.endpoint_url} {self.url}"
+
     async def check(self) -> None:
         await self._page("", after="", limit=1)
 

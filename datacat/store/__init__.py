@@ -92,4 +92,4 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
             shared=shared,
             trash_days=trash_days,
         )
-        return cls(assemble(backend, client=client))
+        return cls(assemble(backend, client=client, fresh=True))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from datacat import layout
 from datacat.backend import open_backend
 from datacat.errors import (
     Cancelled,
@@ -435,6 +436,33 @@ def test_secrets_are_never_kept_or_shown(
     assert b"s3://" in printed
 
 
+# What is remembered
+
+
+def test_a_store_that_was_made_anew_is_never_written_to_by_mistake(
+    url: str, client: Clients, source: Path, tmp_path: Path
+) -> None:
+    """Its log would have a gap, and a record of another store in it."""
+    Store.create(url, client=client()).add(source)
+    raw = open_backend(url)
+    for found in list(raw.keys("")):
+        raw.delete(found.key)
+    Store.create(url, client=client("bob"), name="second").close()
+    (source / "labels.csv").write_text("changed")
+    with Store.open(url, client=client()) as late:
+        with pytest.raises(NoStore) as caught:
+            late.add(source, force=True)
+        assert caught.value.kind == "store_replaced"
+    assert raw.stat(layout.log_record(2)) is None
+    assert raw.stat(layout.log_record(3)) is None
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("x")
+    with Store.open(url, client=client()) as again:
+        assert again.info.name == "second"
+        assert again.add(other).version.ref == "other@v1"
+
+
 # Requests
 
 
@@ -455,6 +483,10 @@ def test_few_requests(url: str, proxy: Proxy, client: Clients, tmp_path: Path) -
         alice.ls()
         proxy.requests.clear()
         alice.ls()
+        assert [request.method for request in proxy.requests] == ["GET"]
+        # A command of its own asks for nothing else: what the store is, it knows.
+        proxy.requests.clear()
+        Store.open(url, client=client("alice")).ls()
         assert [request.method for request in proxy.requests] == ["GET"]
     with Store.open(url, client=client("bob")) as bob:
         bob.ls()
