@@ -24,8 +24,11 @@ from tests.faults.interleaving.explorer import Limits
 from tests.faults.interleaving.runs import Report, play_schedule, play_seed, searched, thrown
 
 SILENT = (How.LOST, How.UNANSWERED, How.LATE, How.TWICE)
-CUT = 1_500_000
-"""States of one search: with two bytes of everything else this is about two gigabytes."""
+CUT = 1_000_000
+"""States of one search: about a gigabyte and a half of memory."""
+
+CUT_IN_FULL = 20_000
+"""The same for people with the real verbs, whose every run takes a third of a second."""
 
 
 def plan(times: int) -> list[Callable[[], Report]]:
@@ -40,11 +43,15 @@ def plan(times: int) -> list[Callable[[], Report]]:
         ("three_adders", Limits(0, 1), False),
         ("two_adders", Limits(1, 1), True),
         ("saver_and_remover", Limits(0, 1), False),
+        ("saver_and_collector", Limits(0, 1), False),
+        ("saver_and_collector", Limits(1, 1, SILENT, layout.LOG, CUT_IN_FULL), False),
+        ("two_collectors_in_full", Limits(0, 1, states_max=CUT_IN_FULL), False),
+        ("restorer_and_collector_in_full", Limits(0, 1), False),
         ("two_savers", Limits(1, 1, SILENT, only=layout.LOG), False),
         ("two_editors", Limits(1, 1, SILENT, only=layout.LOG), False),
     ]
     crowds = [range(first, first + 500) for first in range(0, 4_000 * times, 500)]
-    people = [range(first, first + 10) for first in range(0, 80 * times, 10)]
+    people = [range(first, first + 10) for first in range(0, 60 * times, 10)]
     return [
         *(partial(searched, name, limits, bundles=bundles) for name, limits, bundles in searches),
         *(partial(thrown, "crowd_of_people", seeds) for seeds in people),

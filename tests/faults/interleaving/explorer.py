@@ -35,7 +35,7 @@ class Node:
     """A client after some replies: what it waits for, or None when it has ended or is dead."""
 
     actor: int
-    history: tuple[Reply, ...]
+    history: tuple[tuple[Call, Reply], ...]
     call: Call | None = None
     told: tuple[object, ...] = ()
     children: dict[Reply, Node] = field(default_factory=dict)
@@ -187,7 +187,8 @@ class Explorer:
         return child
 
     def _advanced(self, node: Node, reply: Reply) -> Node:
-        history = (*node.history, reply)
+        assert node.call is not None
+        history = (*node.history, (node.call, reply))
         parked = self._parked.pop(node, None)
         if parked is not None:
             process, folder = parked
@@ -195,7 +196,6 @@ class Explorer:
         else:
             process, folder = self._run(node.actor, history)
         told = node.told
-        assert node.call is not None
         if node.call.verb == "tell":
             told = (*told, node.call.fact)
         return self._placed(Node(node.actor, history, process.call, told), process, folder)
@@ -204,7 +204,7 @@ class Explorer:
         process, folder = self._run(number, ())
         return self._placed(Node(number, (), process.call), process, folder)
 
-    def _run(self, number: int, history: tuple[Reply, ...]) -> tuple[Process, Path]:
+    def _run(self, number: int, history: tuple[tuple[Call, Reply], ...]) -> tuple[Process, Path]:
         self.found.runs += 1
         actor = self._actors[number]
         folder = self._folder / f"{actor.name}-{self.found.runs}"

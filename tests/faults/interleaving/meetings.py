@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
-from datacat.model import Layout
+from datacat.model import Layout, Periods
 from tests.faults.interleaving.parties import CLOCKS_SECONDS
-from tests.faults.interleaving.people import Person, content, person
+from tests.faults.interleaving.people import AT_ONCE, Person, content, person
 from tests.faults.interleaving.process import Actor, undisturbed
 from tests.faults.interleaving.scenario import Scenario
 from tests.faults.interleaving.scenarios import GOOD, Parts, begun
@@ -82,7 +84,86 @@ def saver_and_remover(folder: Path) -> Scenario:
     return Scenario(world, actors, told, prepare=taken_from(folder))
 
 
-EVERY = (one_saver, two_savers, two_editors, saver_and_remover)
+def saver_and_collector(folder: Path, parts: Parts = GOOD) -> Scenario:
+    """Somebody saves content that lies only in the trash, while it is being collected."""
+
+    def before(maker: Person) -> None:
+        maker.add("scans", {"b": b"two"})
+        maker.add("scans", {"a": b"one"})
+        maker.remove("scans@v1")
+
+    return with_caches(
+        folder,
+        parts,
+        before,
+        [
+            quiet("alice", lambda one: one.add("others", {"c": b"two"})),
+            quiet("gc", lambda one: one.collect()),
+        ],
+    )
+
+
+def saver_and_wrong_clock(folder: Path, parts: Parts = GOOD) -> Scenario:
+    """Somebody saves; the clock of whoever collects is a month ahead, and a day is left alone."""
+    world, told, _ = begun(parts)
+    periods = Periods(trash=timedelta(days=1), uploads=timedelta(days=1))
+    actors = [
+        quiet("alice", lambda one: one.add("scans", {"a": b"one"})),
+        replace(quiet("gc", lambda one: one.collect(periods)), skew_seconds=30 * 86_400),
+    ]
+    return Scenario(world, actors, told, collected=True)
+
+
+def restorer_and_collector_in_full(folder: Path, parts: Parts = GOOD) -> Scenario:
+    """Somebody wants back what is being collected."""
+
+    def before(maker: Person) -> None:
+        maker.add("scans", {"a": b"one"})
+        maker.add("scans", {"a": b"two"})
+        maker.remove("scans@v1")
+
+    return with_caches(
+        folder,
+        parts,
+        before,
+        [
+            quiet("alice", lambda one: one.restore("scans@v1")),
+            quiet("gc", lambda one: one.collect()),
+        ],
+    )
+
+
+def two_collectors_in_full(folder: Path, parts: Parts = GOOD) -> Scenario:
+    """Two people collect the same at once."""
+
+    def before(maker: Person) -> None:
+        maker.add("scans", {"a": b"one"})
+        maker.add("scans", {"a": b"two"})
+        maker.remove("scans@v1")
+
+    collecting = [quiet(name, lambda one: one.collect()) for name in ("gc", "gc2")]
+    return with_caches(folder, parts, before, collecting)
+
+
+def with_caches(folder: Path, parts: Parts, before: Job, actors: Sequence[Actor]) -> Scenario:
+    """Somebody did something before; everybody has looked since, and has it in their cache."""
+    world, told, _ = begun(parts)
+    told += undisturbed(world, quiet("maker", before), folder / "maker")
+    for actor in actors:
+        undisturbed(world, quiet(actor.name, lambda one: one.store.ls()), folder / actor.name)
+    return Scenario(world, actors, told, collected=True, prepare=taken_from(folder))
+
+
+EVERY = (
+    one_saver,
+    two_savers,
+    two_editors,
+    saver_and_remover,
+    saver_and_collector,
+    saver_and_wrong_clock,
+    restorer_and_collector_in_full,
+    two_collectors_in_full,
+)
 
 
 def quiet(name: str, work: Job) -> Actor:
@@ -101,14 +182,14 @@ def taken_from(folder: Path) -> Callable[[Actor, Path], None]:
 
 
 def crowd_of_people(chance: random.Random) -> Scenario:
-    """Three to six people who save, edit, pull, remove and restore."""
+    """Three to six people who save, edit, pull, remove, restore and collect."""
     world, told, _ = begun(GOOD)
     actors = []
     for number in range(chance.randint(3, 6)):
         jobs = [any_job(chance) for _ in range(chance.randint(1, 4))]
         clock = chance.choice(CLOCKS_SECONDS)
         actors.append(person(f"p{number}", one_by_one(jobs), skew_seconds=clock))
-    return Scenario(world, actors, told)
+    return Scenario(world, actors, told, collected=True)
 
 
 def any_job(chance: random.Random) -> Job:
@@ -124,9 +205,12 @@ def any_job(chance: random.Random) -> Job:
         return lambda one: one.add(dataset, edited(number), layout=layout)
     if what < 0.85:
         return lambda one: one.pull_all()
-    if what < 0.93:
+    if what < 0.9:
         return lambda one: one.remove(ref)
-    return lambda one: one.restore(ref)
+    if what < 0.94:
+        return lambda one: one.restore(ref)
+    periods = chance.choice((AT_ONCE, Periods(trash=timedelta(hours=1), uploads=timedelta(days=1))))
+    return lambda one: one.collect(periods)
 
 
 def one_by_one(jobs: Sequence[Job]) -> Job:

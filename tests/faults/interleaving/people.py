@@ -6,10 +6,11 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
-from datacat.errors import Corrupt, DatacatError, OutcomeUnknown
-from datacat.model import Layout
+from datacat.errors import Corrupt, DatacatError, OutcomeUnknown, Refused
+from datacat.model import Layout, Periods
 from datacat.opened import Client
 from datacat.store import Store
 from tests.faults.interleaving import facts
@@ -20,6 +21,9 @@ from tests.faults.interleaving.replayed import Live
 from tests.faults.interleaving.world import EPOCH_SECONDS, World
 
 MARKER = ".datacat"
+
+AT_ONCE = Periods(trash=timedelta(0), uploads=timedelta(seconds=-1))
+"""Without any grace: not even what was uploaded in this moment is left alone."""
 
 
 class Person:
@@ -90,6 +94,16 @@ class Person:
         except DatacatError:
             return
         self.desk.tell(facts.Restored(ref))
+
+    def collect(self, periods: Periods = AT_ONCE) -> None:
+        """Free what nothing needs."""
+        try:
+            self.store.gc(periods=periods)
+        except Refused as error:
+            if error.kind == "gc_unsafe":  # two ways to count what is needed disagree: a bug
+                self.desk.tell(facts.Broken(error.message))
+        except DatacatError:
+            return
 
 
 def person(

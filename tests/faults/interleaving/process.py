@@ -88,7 +88,9 @@ class Process:
     """One run of a script. `call` is what it waits for, None when it has ended; `broken` says that
     it ended with an error that is none of ours, `error` that it cannot be simulated."""
 
-    def __init__(self, actor: Actor, folder: Path, history: Sequence[Reply] = ()) -> None:
+    def __init__(
+        self, actor: Actor, folder: Path, history: Sequence[tuple[Call, Reply]] = ()
+    ) -> None:
         self.call: Call | None = None
         self.error: NotDeterministicError | None = None
         self.broken: facts.Broken | None = None
@@ -140,7 +142,10 @@ class Process:
         if self._reply is not None and self._reply.kind == "death":
             return self._reply
         if self._history:
-            return self._history.pop(0)
+            before, reply = self._history.pop(0)
+            if (call.verb, call.key) != (before.verb, before.key):
+                raise NotDeterministicError(f"{call}, where there was {before} before")
+            return reply
         self.call = call
         self._theirs.release()
         self._mine.acquire()

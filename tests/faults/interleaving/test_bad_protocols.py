@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 
 from datacat import layout
-from tests.faults.interleaving import bad_log, bad_verbs
+from tests.faults.interleaving import bad_gc, bad_log, bad_verbs
 from tests.faults.interleaving.bad_clients import OverwritingWrites
 from tests.faults.interleaving.bad_protocols import BAD_PROTOCOLS, DOUBT, SILENCE, BadProtocol
 from tests.faults.interleaving.explorer import Limits
-from tests.faults.interleaving.meetings import one_saver, two_savers
+from tests.faults.interleaving.meetings import (
+    one_saver,
+    restorer_and_collector_in_full,
+    saver_and_collector,
+    saver_and_wrong_clock,
+    two_savers,
+)
 from tests.faults.interleaving.runs import in_outline, play_schedule, searched
 from tests.faults.interleaving.scenario import Scenario
 from tests.faults.interleaving.scenarios import GOOD, Parts
@@ -45,6 +51,10 @@ def test_a_bad_protocol_is_caught(bad: BadProtocol) -> None:
         (one_saver, bad_verbs.cleans_up, GOOD, DOUBT),
         (one_saver, bad_log.silence_is_success, GOOD, SILENCE),
         (one_saver, bad_log.silence_is_failure, GOOD, SILENCE),
+        (saver_and_collector, bad_gc.no_recheck_by_add, GOOD, Limits()),
+        (restorer_and_collector_in_full, bad_gc.no_recheck_by_gc, GOOD, Limits()),
+        (saver_and_collector, bad_gc.no_condemn_record, GOOD, Limits()),
+        (saver_and_wrong_clock, bad_gc.only_a_period_by_its_own_clock, GOOD, Limits()),
     ],
 )
 def test_a_bad_patch_of_the_real_verbs_is_caught(

@@ -18,6 +18,7 @@ from tests.faults.interleaving.runs import searched
         ("left_behind", Limits(0, 1), False, 2_000),
         ("two_savers", Limits(0, 1), False, 2_000),
         ("two_editors", Limits(0, 1), False, 600),
+        ("restorer_and_collector_in_full", Limits(0, 1), False, 2_000),
     ],
     ids=lambda value: str(value) if isinstance(value, str | Limits) else "",
 )
