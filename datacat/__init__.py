@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from datacat.handles.verbs import add, diff, log, ls, open, path, pull, show, status  # noqa: A004
     from datacat.handles.version import OpenVersion
     from datacat.inside.answer import Answer, AnswerColumn
+    from datacat.inside.preview import Preview
     from datacat.model import (
         AddResult,
         Adoption,
@@ -151,6 +152,7 @@ __all__ = [
     "OutcomeUnknown",
     "Parameters",
     "Periods",
+    "Preview",
     "PullResult",
     "ReadOnly",
     "Refused",
@@ -197,6 +199,7 @@ _ELSEWHERE = {
     "OpenFile": "datacat.handles.file",
     "OpenVersion": "datacat.handles.version",
     "Run": "datacat.handles.run",
+    "Preview": "datacat.inside.preview",
     "Store": "datacat.store",
     "current_run": "datacat.handles.run",
     "doctor": "datacat.front",

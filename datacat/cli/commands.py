@@ -30,6 +30,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Look inside",
         (
+            Entry("head", "First rows of a table, first bytes of a file"),
             Entry("sql", "Query the catalog with SQL (DuckDB, read-only)"),
             Entry("lineage", "What an output was made from, and what used it"),
         ),

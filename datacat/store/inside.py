@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datacat.inside.answer import Answer
 from datacat.inside.asking import ask
+from datacat.inside.preview import Preview, preview
 from datacat.inside.reach import Reach
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
@@ -44,3 +45,36 @@ class Inside(Handle):
         (('total',), [(2,)])
         """
         return ask(self._opened, question, reach=self.reach, watch=watching(listener, stop))
+
+    def head(
+        self,
+        ref: str,
+        *,
+        rows: int = 10,
+        schema: bool = False,
+        summary: bool = False,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> Preview:
+        """The first rows of a table, the first lines of a text, or what kind of file it is.
+
+        `ref` is `NAME@VERSION/PATH`; without a path the one table in it, else the tables to choose
+        from. `schema` asks for the columns instead, `summary` for what is in them, which reads all
+        of it. Only what is shown is read.
+
+        Raises `NotFound`, `Corrupt`, `Failed` (`unreadable_table`, `too_many_columns`).
+
+        >>> seen = store.head("cmr@v1/labels.csv")
+        >>> [column.name for column in seen.columns], seen.rows, seen.rows_total
+        (['id', 'v'], ((1, 2),), 1)
+        >>> store.head("cmr@v1/sub-1/sax.bin").kind
+        'binary data'
+        """
+        return preview(
+            self._opened,
+            ref,
+            rows=rows,
+            schema=schema,
+            summary=summary,
+            watch=watching(listener, stop),
+        )

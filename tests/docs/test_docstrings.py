@@ -21,6 +21,7 @@ VERBS = (
     *("scan", "adopt", "undo_adopt"),
     "reach",
     "sql",
+    "head",
 )
 
 
