@@ -110,6 +110,7 @@ def doctor_with(settings: Settings, *, fix: bool) -> Diagnosis:
         user_given=settings.sources.get("user") != DEFAULT,
         personal=settings.personal,
         warnings=settings.warnings,
+        options=settings.store_options,
     )
     return examine(subject, fix=fix)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datacat import layout
-from datacat.backend import Backend, open_backend
+from datacat.backend import open_backend
 from datacat.backend.posix_errors import group_name, user_name
 from datacat.backend.posix_folders import FILE_MODE
 from datacat.backend.reflink import clone
@@ -26,6 +26,7 @@ from datacat.maintenance.doctor.visit import (
     fail,
     fine,
     note,
+    probe,
     time_there,
 )
 from datacat.opened import assemble
@@ -48,7 +49,7 @@ def store(visit: Visit) -> Checks:
     subject = visit.subject
     began = time.perf_counter()
     try:
-        backend = subject.backend or open_backend(subject.url)
+        backend = subject.backend or open_backend(subject.url, subject.options)
         opened = assemble(backend, client=subject.client)
     except NoStore as error:
         if not subject.personal or error.kind == "unsupported_store":
@@ -68,15 +69,15 @@ def access(visit: Visit) -> Checks:
     """Whether we may save, and whose new files are."""
     backend = visit.opened.backend
     try:
-        with backend.stage() as probe:
-            os.write(probe.fd, b"datacat doctor")
-            found = os.fstat(probe.fd)
+        with probe(backend) as key:
+            path = backend.path_of(key)
+            found = None if path is None else path.stat()
     except StorageDenied as error:
         yield note("access", f"you can read, but not save: {error.message}", advice(error))
         return
     visit.can_write = True
     root = visit.root
-    if root is None:
+    if root is None or found is None:
         yield fine("access", "you can read and write")
         return
     closed = [
@@ -128,10 +129,12 @@ def atomic(visit: Visit) -> Checks:
 
 def clock(visit: Visit) -> Checks:
     """Whether this machine and the drive agree on the time."""
-    if not visit.can_write or visit.root is None:
+    if not visit.can_write:
         return
     before = time.time()
     theirs = time_there(visit.opened.backend)
+    if theirs is None:
+        return
     skew = min(theirs - before, 0) or max(theirs - time.time(), 0)
     if abs(skew) <= CLOCK_SECONDS_MAX:
         yield fine("clock", "the clocks of this machine and of the store agree")
@@ -182,13 +185,8 @@ def _something_stored(visit: Visit, root: Path) -> Iterator[Path]:
     if not visit.can_write:
         yield root / layout.STORE
         return
-    key = f"{layout.TEMPORARY}doctor-{os.urandom(16).hex()}"
-    backend: Backend = visit.opened.backend
-    backend.write(key, b"datacat doctor")
-    try:
+    with probe(visit.opened.backend) as key:
         yield root / key
-    finally:
-        backend.delete(key)
 
 
 def _reflink(stored: Path, target: Path) -> str:

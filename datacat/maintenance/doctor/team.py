@@ -175,7 +175,7 @@ def temporary(visit: Visit) -> Checks:
     store, root = visit.opened, visit.root
     if root is None:
         return
-    now = time_there(store.backend) if visit.can_write else time.time()
+    now = (time_there(store.backend) if visit.can_write else None) or time.time()
     oldest_ns = int((now - ABANDONED_SECONDS) * 1e9)
     left = [one for one in store.backend.keys(layout.TEMPORARY) if one.modified_ns < oldest_ns]
     own = [found for found in left if _is_own(root / found.key)]

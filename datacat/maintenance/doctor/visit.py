@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from datacat import layout
 from datacat.backend import Backend
+from datacat.backend.open import Options
 from datacat.errors import DatacatError
 from datacat.model import Check, CheckState
 from datacat.opened import Client, OpenedStore
@@ -21,7 +24,7 @@ class Subject:
 
     `folder` is where the user works; `user_given` says that somebody chose the user's name;
     `personal` that no store was configured; `warnings` are what is odd about the settings.
-    `backend` is that of `url`, when it is at hand.
+    `options` are those of a storage behind a URL; `backend` is that of `url`, when it is at hand.
     """
 
     url: str
@@ -30,6 +33,7 @@ class Subject:
     user_given: bool = True
     personal: bool = False
     warnings: tuple[str, ...] = ()
+    options: Options = field(default_factory=dict)
     backend: Backend | None = None
 
 
@@ -76,12 +80,22 @@ def advice(error: DatacatError) -> str | None:
     return "     ".join(parts) or None
 
 
-def time_there(backend: Backend) -> float:
-    """What the clock of the storage says now, in seconds since 1970: that of a probe.
+@contextmanager
+def probe(backend: Backend) -> Iterator[str]:
+    """The key of something that is stored as long as the block lasts.
 
-    Raises `StorageError` where none can be written.
+    Raises `StorageError` where nothing can be written.
     """
-    with backend.stage() as probe:
-        os.write(probe.fd, b"datacat doctor")
-        os.fsync(probe.fd)
-        return os.fstat(probe.fd).st_mtime
+    key = f"{layout.TEMPORARY}doctor-{secrets.token_hex(16)}"
+    backend.write(key, b"datacat doctor\n")
+    try:
+        yield key
+    finally:
+        backend.delete(key)
+
+
+def time_there(backend: Backend) -> float | None:
+    """What the clock of the storage says now, in seconds since 1970: that of a probe."""
+    with probe(backend) as key:
+        found = backend.stat(key)
+    return None if found is None else found.modified_ns / 1e9

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from datacat import layout
-from datacat.backend import Capabilities, Staged, Stat
+from datacat.backend import Capabilities, Stat
 from datacat.backend.memory import MemoryBackend
 from datacat.create import create_store
 from datacat.errors import StorageDenied
@@ -140,7 +140,7 @@ class Odd(MemoryBackend):
     """A backend in memory whose calls do what a test wants."""
 
     on_read: Callable[[], None] = staticmethod(lambda: None)
-    on_stage: Callable[[], None] = staticmethod(lambda: None)
+    on_write: Callable[[], None] = staticmethod(lambda: None)
     on_keys: Callable[[], None] = staticmethod(lambda: None)
     atomic = True
 
@@ -152,9 +152,9 @@ class Odd(MemoryBackend):
         self.on_read()
         return super().read(key, limit_bytes=limit_bytes)
 
-    def stage(self) -> Staged:
-        self.on_stage()
-        return super().stage()
+    def write(self, key: str, data: bytes | bytearray | memoryview) -> None:
+        self.on_write()
+        super().write(key, data)
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
         self.on_keys()
@@ -182,8 +182,9 @@ def test_a_store_that_is_no_folder(odd: Odd, look: Callable[..., Diagnosis]) -> 
     found = look(backend=odd)
     assert found.ok
     assert [check.id for check in found.checks] == [
-        *("versions", "store", "access", "atomic", "log", "identity", "cache")
+        *("versions", "store", "access", "atomic", "clock", "log", "identity", "cache")
     ]
+    assert list(odd.keys(layout.TEMPORARY)) == [], "the probe was removed"
 
 
 def test_a_drive_that_never_answers(odd: Odd, client: Client, tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_drive_that_never_answers(odd: Odd, client: Client, tmp_path: Path) ->
 
 def test_a_drive_that_stops_answering(odd: Odd, client: Client, tmp_path: Path) -> None:
     answered = threading.Event()
-    odd.on_stage = answered.wait  # type: ignore[assignment]
+    odd.on_write = answered.wait  # type: ignore[assignment]
     subject = Subject(url="/mnt/away", client=client, folder=tmp_path, backend=odd)
     try:
         found = examine(subject, deadline_seconds=0.1)
@@ -225,18 +226,18 @@ def test_each_check_stands_for_itself(odd: Odd, look: Callable[..., Diagnosis]) 
     def denied() -> None:
         raise StorageDenied("no", hint="Ask an admin.", commands=["usermod -aG imaging bob"])
 
-    odd.on_keys, odd.on_stage = broken, denied
+    odd.on_keys, odd.on_write = broken, denied
     odd.atomic = False
     found = look(backend=odd)
     access = one(found, "access")
     assert (access.state, access.message) == (CheckState.NOTE, "you can read, but not save: no")
     assert access.fix == "Ask an admin.     usermod -aG imaging bob"
     assert of(found, "atomic") == [], "who may not write does not try"
-    odd.on_stage = broken
+    odd.on_write = broken
     access = one(look(backend=odd), "access")
     assert access.state is CheckState.FAIL
     assert access.message == "unexpected RuntimeError: a bug of ours (a bug in datacat)"
-    odd.on_stage = lambda: None
+    odd.on_write = lambda: None
     found = look(backend=odd)
     assert one(found, "access").state is CheckState.OK
     assert one(found, "log").message.startswith("unexpected RuntimeError")
