@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         Version,
         Waiting,
         WarningKind,
+        Words,
     )
     from datacat.opened import Client
     from datacat.store import Store
@@ -176,6 +177,7 @@ __all__ = [
     "Version",
     "Waiting",
     "WarningKind",
+    "Words",
     "__version__",
     "add",
     "current_run",

@@ -76,6 +76,11 @@ class Catalog:
             self._snapshot = self._advanced(None)
             return self._snapshot
 
+    @property
+    def last(self) -> Snapshot | None:
+        """The catalog as it was read here last; None before that."""
+        return self._snapshot
+
     def close(self) -> None:
         """Let go of the local file; snapshots that were handed out stay open."""
         with self._lock:

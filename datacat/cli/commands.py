@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("config", "Show or change settings, and where each comes from"),
             Entry("doctor", "Check this machine and the store; say how to fix"),
+            Entry("completion", "Print the shell completion script"),
         ),
     ),
 )

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datacat.cli.interrupt import Interrupts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from datacat.config import Settings, Surroundings
+    from datacat.model import FileInfo
     from datacat.progress import Listener, StopSignal
     from datacat.render.terminal import Screen
     from datacat.store import Store
@@ -96,6 +100,23 @@ class Invocation:
         )
 
     @property
+    def words_file(self) -> Path:
+        """Where completion finds the words of this store."""
+        from datacat.cli.known import file_of
+
+        return file_of(self.settings.cache_dir, self.settings.store)
+
+    def noting(self, ref: str, files: Iterable[FileInfo]) -> Iterator[FileInfo]:
+        """`files` of the version `ref`, which completion then knows too."""
+        from datacat.cli.known import exact, noting
+
+        def version() -> str | None:
+            words = self.store.words()
+            return None if words is None else exact(words, ref)
+
+        return noting(self.words_file, version, files)
+
+    @property
     def store(self) -> Store:
         """The store, opened at the first use."""
         if self._store is None:
@@ -109,8 +130,14 @@ class Invocation:
         return self._store
 
     def close(self) -> None:
-        """Release what was opened."""
+        """Release what was opened, and leave behind what completion should know."""
         if self._store is not None:
+            from datacat.cli.known import remember, seq_in
+
+            file = self.words_file
+            words = self._store.words(newer_than=seq_in(file))
+            if words is not None:
+                remember(file, words)
             self._store.close()
             self._store = None
 

@@ -117,7 +117,7 @@ def _files(run: Invocation, ref: str | None, limit: int | None) -> None:
 
     if ref is None:
         raise click.UsageError("--files needs a version, for example:  datacat ls --files cmr@v3")
-    found = islice(run.store.files(ref), limit)
+    found = islice(run.noting(ref, run.store.files(ref)), limit)
     if run.screen.json:
         run.screen.answers_of(json_array(shapes.file(file) for file in found))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"datacat {__version__}\n")
         return 0
+    if asked := os.environ.get("_DATACAT_COMPLETE"):
+        from datacat.cli.complete import answer
+
+        return answer(asked)
     from datacat.cli.run import run
 
     return run(given)

@@ -74,9 +74,9 @@ class Root(click.Group):
         write_options(ctx, formatter, "Options, before or after the command", self.get_params(ctx))
 
 
-def root() -> Root:
+def root(kind: type[Root] = Root) -> Root:
     """A fresh root command."""
-    return Root(
+    return kind(
         "datacat",
         params=global_options(),
         help=ABOUT,

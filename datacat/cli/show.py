@@ -37,7 +37,7 @@ def command(run: Invocation, *, ref: str, files: bool, versions: int) -> None:
     if screen.json:
         document = shapes.shown(shown)
         if files:
-            listed = run.store.files(shown.version.ref)
+            listed = run.noting(shown.version.ref, run.store.files(shown.version.ref))
             document["file_list"] = [shapes.file(file) for file in listed]
         screen.document(document)
         return
@@ -45,4 +45,6 @@ def command(run: Invocation, *, ref: str, files: bool, versions: int) -> None:
     print_shown(screen, shown)
     if files:
         screen.answer("")
-        screen.answers_of(file_lines(screen, run.store.files(shown.version.ref)))
+        screen.answers_of(
+            file_lines(screen, run.noting(shown.version.ref, run.store.files(shown.version.ref)))
+        )

@@ -55,6 +55,7 @@ from datacat.model.place import (
 )
 from datacat.model.team import Copy
 from datacat.model.trash import Removal, Restored
+from datacat.model.words import Words
 
 __all__ = [
     "TRASH_DAYS",
@@ -113,4 +114,5 @@ __all__ = [
     "Version",
     "Waiting",
     "WarningKind",
+    "Words",
 ]

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from datacat.catalog.query import CatalogQuery
+from datacat.catalog.words import words_of
 from datacat.errors import InvalidInput
-from datacat.model import Better, LinkMode, StoreInfo
+from datacat.model import Better, LinkMode, StoreInfo, Words
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Listener, StopSignal
 
@@ -68,6 +69,16 @@ class Handle:
     def cache_dir(self) -> Path:
         """Where disposable files of this user are kept."""
         return self._opened.client.cache_dir
+
+    def words(self, *, newer_than: int = -1) -> Words | None:
+        """Names, versions, aliases, tags and owners, as a verb of this handle read them last.
+
+        None when none did, or when that was not after record `newer_than`. Asks the store nothing.
+        """
+        snapshot = self._opened.catalog.last
+        if snapshot is None or snapshot.seq <= newer_than:
+            return None
+        return words_of(snapshot)
 
     def people(self) -> list[str]:
         """Everybody who saved something, by name."""

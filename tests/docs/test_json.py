@@ -149,4 +149,4 @@ def test_every_command_has_a_document() -> None:
     sections = set(re.findall(r"^## (\w+)$", prose(PAGE), re.MULTILINE))
     named = {word for row in rows for word in re.findall(r"\b[A-Z]\w+\b", row[1])} - {"REF"}
     assert named <= sections
-    assert sections == {*SHAPES, "Line", "FileKind", "View", "Setting", "Error"}
+    assert sections == {*SHAPES, "Line", "FileKind", "View", "Setting", "Script", "Error"}
