@@ -34,6 +34,7 @@ UNSUPPORTED = frozenset(
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _SYNC_FILE_RANGE_WRITE = 2
 
 
@@ -55,6 +56,25 @@ def rename_no_replace(source: str, target: str) -> None:
     if call(_AT_FDCWD, old, _AT_FDCWD, new, ctypes.c_uint(_RENAME_NOREPLACE)):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)
+
+
+def exchange_names(folder: int, a: bytes, b: bytes) -> bool:
+    """Give the file `a` in an open folder the name of `b`, and `b` that of `a`, in one step.
+
+    False where the system or the file system cannot.
+    """
+    call = _c_function("renameat2")
+    if call is None:
+        return False
+    import ctypes
+
+    ctypes.set_errno(0)
+    if call(folder, a, folder, b, ctypes.c_uint(_RENAME_EXCHANGE)):
+        code = ctypes.get_errno()
+        if code in UNSUPPORTED:
+            return False
+        raise OSError(code, os.strerror(code), os.fsdecode(b))
+    return True
 
 
 def start_writeback(fd: int, offset: int, length: int) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from datacat.backend.reflink import clone
-from datacat.backend.system_calls import fsync_file
+from datacat.backend.system_calls import exchange_names, fsync_file
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
 from datacat.transfer.following import read_full
@@ -117,20 +117,43 @@ class _Exchange:
                 reason = error
                 continue
             try:
-                self._put()
+                self._look_again()
             except BaseException:
                 self._discard()
                 raise
+            self._put()
             return mode
         raise reason
 
-    def _put(self) -> None:
-        # The last look: the listed file, unchanged, is still what the name leads to.
+    def _look_again(self) -> None:
+        """The last look: the listed file, unchanged, is still what the name leads to."""
         check(self.target, os.fstat(self.fd))
         check(self.target, os.stat(self.name, dir_fd=self.folder, follow_symlinks=False))
         if self.leased and _is_wanted(self.fd):
             raise KeptError("is being opened for writing")
-        os.rename(self.temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+
+    def _put(self) -> None:
+        """Put what was made in the file's place.
+
+        The two change places where that can be. Whoever came to write to the old file in that
+        very moment is seen then, and the old one goes back before he has written.
+        """
+        try:
+            changed_places = exchange_names(self.folder, self.temporary, self.name)
+            if not changed_places:
+                os.rename(self.temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+                return
+        except OSError:
+            self._discard()
+            raise
+        now = os.fstat(self.fd)
+        is_old = (now.st_size, now.st_mtime_ns) == (self.target.size, self.target.mtime_ns)
+        if not is_old or (self.leased and _is_wanted(self.fd)):
+            # If this fails, the old file stays under the other name: it must not be removed.
+            exchange_names(self.folder, self.temporary, self.name)
+            self._discard()
+            raise KeptError("is being opened for writing")
+        self._discard()
 
     def _discard(self) -> None:
         with suppress(OSError):

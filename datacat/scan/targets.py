@@ -33,7 +33,8 @@ class Targets:
 
     def _path_of(self, key: str | None) -> str | None:
         path = None if key is None else self._store.backend.path_of(key)
-        return None if path is None else str(path)
+        # A symbolic link with a relative path would lead elsewhere.
+        return None if path is None else os.path.abspath(path)
 
     def kept_as(self, target: Target) -> dict[str, str | None]:
         """The key of the container of a target, and the digest that is its name."""

@@ -183,7 +183,7 @@ def _container(store: OpenedStore, line: Line) -> str | None:
     if line.container is None or line.digest is None:
         return None
     path = store.backend.path_of(line.container)
-    return None if path is None else str(path)
+    return None if path is None else os.path.abspath(path)
 
 
 def _is_link_to(container: str, now: os.stat_result, folder: int, name: bytes) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from datacat.copies import linked_copies
 from datacat.errors import DatacatError, Failed, InvalidInput, NotFound
 from datacat.model import Adoption, LinkMode, Parameters
 from datacat.progress import Event, Started
+from datacat.scan import exchange
 from datacat.store import Store
 from tests.conftest import make_client, make_store
 from tests.trees import content
@@ -166,6 +169,37 @@ def test_files_that_only_seem_the_same_are_left_alone(
     assert (drive / "y.bin").read_bytes() == content(7000, 1)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="leases are Linux's")
+def test_a_writer_that_comes_at_the_last_moment_loses_nothing(
+    store: Store, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last look at a file and before it is replaced, somebody opens it."""
+    late = drive / "b/cmr/sub-4/sax.bin"
+
+    def write() -> None:
+        with late.open("r+b", buffering=0) as file:
+            file.write(b"too late?")
+
+    writer = threading.Thread(target=write)
+    look_again = exchange._Exchange._look_again
+
+    def looked(self: exchange._Exchange) -> None:
+        look_again(self)
+        if self.target.path == os.fsencode(late):
+            writer.start()
+            while writer.is_alive() and not exchange._is_wanted(self.fd):
+                os.sched_yield()
+
+    monkeypatch.setattr(exchange._Exchange, "_look_again", looked)
+    done = adopted(store, drive)
+    writer.join()
+    assert late.read_bytes() == b"too late?" + content(SIZE, 4)[9:]
+    reasons = {kept.path: kept.reason for kept in done.kept}
+    assert reasons[str(late)] == "is being opened for writing"
+    assert done.hardlinked == 2 * FILES - 2
+    assert not list(drive.rglob(".datacat-*"))
+
+
 def test_loose_files_can_be_adopted(store: Store, drive: Path) -> None:
     for name in ("x.bin", "y.bin", "z.bin"):
         (drive / name).write_bytes(content(SIZE, 500))
@@ -189,6 +223,22 @@ def test_an_undo_file_is_never_overwritten(store: Store, drive: Path, tmp_path: 
     assert caught.value.kind == "write_failed"
     assert (tmp_path / "undo.jsonl").read_text() == "precious"
     assert (drive / "b/cmr/sub-2/sax.bin").stat().st_nlink == 1
+
+
+def test_links_into_a_store_that_is_named_by_a_relative_path(
+    drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parameters = Parameters(small_bytes=SMALL)
+    client = make_client(tmp_path)
+    before = contents(drive)
+    with Store.create("near", client=client, parameters=parameters) as store:
+        done = adopted(store, drive, link=LinkMode.SYMLINK)
+        monkeypatch.chdir(drive)
+        assert done.symlinked == 2 * FILES - 1
+        assert contents(drive) == before
+    with Store.open(str(tmp_path / "near"), client=client) as store:
+        assert store.undo_adopt(str(tmp_path / "undo.jsonl")).restored == 2 * FILES - 1
 
 
 def test_undo_leaves_alone_what_is_something_else_by_now(store: Store, drive: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from datacat.backend.reflink import clone
+from datacat.model import Parameters
+from datacat.progress import Event, Started
 from datacat.scan import mounts
 from datacat.store import Store
 from tests.conftest import make_client, make_store
@@ -134,3 +137,74 @@ def test_copies_are_replaced_by_reflinks_that_are_files_like_before(tmp_path: Pa
         assert (drive / "a/large").read_bytes() == content(300_000, 1)
         assert store.undo_adopt(undo).own == 2
         assert large.read_bytes()[:6] == b"edited"
+
+
+def test_across_file_systems_files_are_replaced_by_symbolic_links(tmp_path: Path) -> None:
+    parameters = Parameters(small_bytes=1000)
+    with (
+        mounted(tmp_path / "drive", "-t", "tmpfs", "none") as drive,
+        make_store("posix", tmp_path, client=make_client(tmp_path), parameters=parameters) as store,
+    ):
+        mounts._types.cache_clear()
+        for folder in ("a", "b", "c"):
+            path = drive / folder / "data"
+            path.parent.mkdir()
+            path.write_bytes(content(9000, 1))
+        undo = tmp_path / "undo"
+        done = store.adopt(str(drive / "c"), [drive], undo_file=undo, name="cmr", execute=True)
+        assert (done.symlinked, done.kept_total) == (2, 0)
+        assert (drive / "b/data").is_symlink()
+        assert (drive / "b/data").read_bytes() == content(9000, 1)
+        assert store.scan([drive]).duplicate_bytes == 0
+        assert store.undo_adopt(undo).restored == 2
+        assert not (drive / "b/data").is_symlink()
+    mounts._types.cache_clear()
+
+
+def test_nothing_is_lost_that_is_written_meanwhile(tmp_path: Path) -> None:
+    with (
+        reflinking(tmp_path) as drive,
+        make_store("memory", tmp_path, client=make_client(tmp_path)) as store,
+    ):
+        paths: list[Path] = []
+        for number in range(200):
+            for folder in ("a", "b"):
+                paths.append(drive / folder / str(number))
+                paths[-1].parent.mkdir(exist_ok=True)
+                paths[-1].write_bytes(content(5000, number))
+        os.sync()
+        mine = [path for path in paths if path.parent.name == "b"]
+        last: dict[Path, bytes] = {}
+        done = threading.Event()
+
+        def write() -> None:
+            counter = 0
+            while not done.is_set():
+                for path in mine[:100]:
+                    counter += 1
+                    with path.open("r+b", buffering=0) as file:
+                        last[path] = b"%08d" % counter
+                        file.write(last[path])
+
+        writer = threading.Thread(target=write)
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Started) and event.phase == "Replacing":
+                writer.start()
+
+        adoption = store.adopt(
+            str(drive / "b"),
+            [drive],
+            undo_file=tmp_path / "undo",
+            name="cmr",
+            execute=True,
+            listener=listen,
+        )
+        done.set()
+        writer.join()
+        assert adoption.reflinked >= 100
+        for path in mine:
+            data = path.read_bytes()
+            rest = content(5000, int(path.name))
+            assert data == last.get(path, rest[:8]) + rest[8:]
+        assert not list(drive.rglob(".datacat-*"))
