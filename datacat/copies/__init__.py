@@ -10,13 +10,14 @@ Registrations are advisory. What must always hold:
 """
 
 from datacat.copies.feed import feed
-from datacat.copies.reading import linked_copies, pulls, working_copies
+from datacat.copies.reading import hidden_copies, linked_copies, pulls, working_copies
 from datacat.copies.registration import Registration
 from datacat.copies.writing import is_remembered, register, withdraw
 
 __all__ = [
     "Registration",
     "feed",
+    "hidden_copies",
     "is_remembered",
     "linked_copies",
     "pulls",

@@ -15,6 +15,7 @@ from datacat import layout, refs
 from datacat.backend import Backend, Stat
 from datacat.catalog.query import CatalogQuery
 from datacat.copies.registration import REGISTRATION_BYTES_MAX, Registration, decode, is_key
+from datacat.copies.writing import remembered
 from datacat.errors import StorageError, StorageMissing
 from datacat.model import Copy, LogEntry
 from datacat.opened import OpenedStore
@@ -59,6 +60,19 @@ def working_copies(store: OpenedStore, query: CatalogQuery) -> tuple[Copy, ...]:
         # A folder that was made anew has another id than before.
         last[(one.user, one.host, one.path)] = one
     return _facts(query, reversed(last.values()))
+
+
+def hidden_copies(store: OpenedStore, query: CatalogQuery) -> tuple[Copy, ...]:
+    """The copies that this user registered without saying who and where, with both: out of the
+    cache."""
+    return _facts(
+        query,
+        [
+            msgspec.structs.replace(one.copy, user=store.client.user, host=one.host, path=one.path)
+            for one in remembered(store)
+            if one.copy.path is None and one.path is not None
+        ],
+    )
 
 
 def linked_copies(store: OpenedStore, query: CatalogQuery) -> tuple[Copy, ...]:

@@ -16,27 +16,37 @@ from pathlib import Path
 import msgspec
 
 from datacat import layout
-from datacat.copies.registration import Registration, decode, encode
+from datacat.copies.registration import Registration, encode
 from datacat.opened import OpenedStore
 
 AGAIN_AFTER = timedelta(days=1)
 """`last_seen` of a copy that did not change is renewed this often."""
 
 
-def register(store: OpenedStore, copy: Registration) -> None:
+class Remembered(msgspec.Struct, frozen=True):
+    """What this user registered, and for which folder of `host` if it is one; for them alone."""
+
+    host: str
+    path: str | None
+    copy: Registration
+
+
+def register(store: OpenedStore, copy: Registration, *, folder: str | None = None) -> None:
     """Write `copies/<id>.json`, unless that says so already, and not long ago.
 
-    Registrations of this user for copies that were in the same folder before are removed. Raises
+    `folder` is where the copy is on this machine, also when the registration does not say so.
+    Registrations of this user for copies that were in that folder before are removed. Raises
     `StorageError` when the store cannot be written to.
     """
     earlier = _remembered(store, copy.id)
-    if earlier is not None and _says_the_same(earlier, copy):
+    if earlier is not None and _says_the_same(earlier.copy, copy):
         return
     store.backend.replace(copy.key, encode(copy))
-    _remember(store, copy)
-    for other in remembered(store):
-        if other.id != copy.id and copy.path and (other.host, other.path) == (copy.host, copy.path):
-            withdraw(store, other.id)
+    now = Remembered(store.client.host, folder, copy)
+    _remember(store, now)
+    for other in remembered(store) if folder else ():
+        if other.copy.id != copy.id and (other.host, other.path) == (now.host, folder):
+            withdraw(store, other.copy.id)
 
 
 def withdraw(store: OpenedStore, copy_id: str) -> None:
@@ -54,7 +64,7 @@ def is_remembered(store: OpenedStore, copy_id: str) -> bool:
     return _remembered(store, copy_id) is not None
 
 
-def remembered(store: OpenedStore) -> Iterator[Registration]:
+def remembered(store: OpenedStore) -> Iterator[Remembered]:
     """What this user registered, as far as the cache knows."""
     try:
         names = os.listdir(_folder(store))
@@ -79,20 +89,21 @@ def _note(store: OpenedStore, copy_id: str) -> Path:
     return _folder(store) / f"{copy_id}.json"
 
 
-def _remembered(store: OpenedStore, copy_id: str) -> Registration | None:
+def _remembered(store: OpenedStore, copy_id: str) -> Remembered | None:
     try:
-        return decode(_note(store, copy_id).read_bytes(), layout.copy(copy_id))
-    except OSError:
+        found = msgspec.json.decode(_note(store, copy_id).read_bytes(), type=Remembered)
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return found if found.copy.id == copy_id else None
 
 
-def _remember(store: OpenedStore, copy: Registration) -> None:
+def _remember(store: OpenedStore, now: Remembered) -> None:
     """Best effort: what is not remembered is only written once more."""
-    note = _note(store, copy.id)
+    note = _note(store, now.copy.id)
     temporary = note.with_name(f".{note.name}-{secrets.token_hex(8)}")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encode(copy))
+        temporary.write_bytes(msgspec.json.encode(now))
         os.replace(temporary, note)
     except OSError:
         with suppress(OSError):

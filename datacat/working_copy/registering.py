@@ -88,6 +88,7 @@ def _register(store: OpenedStore, root: Path, held: Held) -> None:
         if is_remembered(store, held.copy_id):
             withdraw(store, held.copy_id)
         return
+    folder = os.path.abspath(root)
     register(
         store,
         Registration(
@@ -100,10 +101,11 @@ def _register(store: OpenedStore, root: Path, held: Held) -> None:
             # unless their owner shares it.
             user=store.client.user if shared else None,
             host=store.client.host if shared else None,
-            path=os.path.abspath(root) if shared else None,
+            path=folder if shared else None,
             pulled_at=held.pulled_at.replace(microsecond=0) if shared and not held.saved else None,
             last_seen=store.client.now().replace(microsecond=0),
         ),
+        folder=folder,
     )
 
 

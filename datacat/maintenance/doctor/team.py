@@ -16,7 +16,7 @@ from datacat.backend import Stat
 from datacat.backend.posix_errors import group_name
 from datacat.catalog.log import Log, digest_of
 from datacat.catalog.query import CatalogQuery
-from datacat.copies import withdraw, working_copies
+from datacat.copies import hidden_copies, withdraw, working_copies
 from datacat.errors import Corrupt
 from datacat.maintenance.doctor.visit import Checks, Visit, fail, fine, note, time_there
 from datacat.model import Copy
@@ -213,7 +213,8 @@ def copies(visit: Visit) -> Checks:
     """Registered working copies of ours, on this machine, that are not there any more."""
     store = visit.opened
     query = CatalogQuery(store.catalog.sync())
-    gone = [copy for copy in found_here(store, working_copies(store, query)) if copy.gone]
+    known = (*working_copies(store, query), *hidden_copies(store, query))
+    gone = [copy for copy in found_here(store, known) if copy.gone]
     safe = [copy for copy in gone if _is_certain(copy)]
     if visit.fix and visit.can_write and safe:
         for copy in safe:

@@ -90,6 +90,10 @@ def query(store: OpenedStore) -> CatalogQuery:
     return CatalogQuery(store.catalog.sync())
 
 
+def register(store: OpenedStore, of: Registration) -> None:
+    copies.register(store, of, folder=of.path)
+
+
 def copy(number: int = 1, **more: object) -> Registration:
     values = {
         "id": f"{number:032x}",
@@ -113,9 +117,9 @@ def seen(store: OpenedStore) -> list[tuple[str | None, str]]:
 
 def test_who_has_what_those_seen_last_first(opened: Callable[..., OpenedStore]) -> None:
     bob, chen = opened("bob"), opened("chen")
-    copies.register(bob, copy(1, last_seen=NOON - timedelta(days=2)))
-    copies.register(bob, copy(2, name="labels"))
-    copies.register(chen, copy(3, user="chen", last_seen=NOON + timedelta(hours=1)))
+    register(bob, copy(1, last_seen=NOON - timedelta(days=2)))
+    register(bob, copy(2, name="labels"))
+    register(chen, copy(3, user="chen", last_seen=NOON + timedelta(hours=1)))
     for store in (bob, chen, opened("dana")):
         assert seen(store) == [
             ("/home/bob/3", "cmr@v1"),
@@ -144,7 +148,7 @@ def test_once_a_day_unless_it_changed(backend: Watched, opened: Callable[..., Op
         (-48, {"linked": True}, 5),  # the clock was put right
     ):
         moved = NOON + timedelta(hours=hours)
-        copies.register(store, copy(1, last_seen=moved, **change))
+        register(store, copy(1, last_seen=moved, **change))
         assert len(backend.writes) == written, (hours, change)
 
 
@@ -153,8 +157,8 @@ def test_without_a_cache_it_is_written_again(
 ) -> None:
     store = opened()
     (tmp_path / "bob").write_text("in the way of the cache")
-    copies.register(store, copy(1))
-    copies.register(store, copy(1))
+    register(store, copy(1))
+    register(store, copy(1))
     assert len(backend.writes) == 2
 
 
@@ -162,8 +166,8 @@ def test_a_folder_that_was_made_anew_is_there_once(
     backend: Watched, opened: Callable[..., OpenedStore]
 ) -> None:
     bob = opened("bob")
-    copies.register(bob, copy(1, path="/home/bob/cmr"))
-    copies.register(bob, copy(2, path="/home/bob/cmr", last_seen=NOON + timedelta(days=1)))
+    register(bob, copy(1, path="/home/bob/cmr"))
+    register(bob, copy(2, path="/home/bob/cmr", last_seen=NOON + timedelta(days=1)))
     assert [stat.key for stat in backend.keys(layout.COPIES)] == [layout.copy(f"{2:032x}")]
     # From another machine, or with the cache lost, the old one stays; readers do not show it.
     backend.replace(layout.copy(f"{3:032x}"), encode(copy(3, path="/home/bob/cmr", version=9)))
@@ -172,14 +176,14 @@ def test_a_folder_that_was_made_anew_is_there_once(
 
 def test_taking_back_removes_one_only(backend: Watched, opened: Callable[..., OpenedStore]) -> None:
     store = opened()
-    copies.register(store, copy(1))
-    copies.register(store, copy(2))
+    register(store, copy(1))
+    register(store, copy(2))
     assert copies.is_remembered(store, copy(1).id)
     copies.withdraw(store, copy(1).id)
     copies.withdraw(store, copy(1).id)
     assert seen(store) == [("/home/bob/2", "cmr@v1")]
     assert not copies.is_remembered(store, copy(1).id)
-    copies.register(store, copy(1))
+    register(store, copy(1))
     assert len(seen(store)) == 2
 
 
@@ -188,14 +192,14 @@ def test_only_what_changed_is_read_again(
 ) -> None:
     store = opened()
     for number in range(20):
-        copies.register(store, copy(number))
+        register(store, copy(number))
     backend.replace("copies/note.txt", b"not a registration")
     backend.replace(layout.copy("f" * 32), b"damaged")
     assert len(seen(store)) == 20
     assert len(backend.reads) == 21
     assert len(seen(store)) == 20
     assert len(backend.reads) == 21, "also the damaged one is known"
-    copies.register(store, copy(3, version=2, last_seen=NOON + timedelta(days=1)))
+    register(store, copy(3, version=2, last_seen=NOON + timedelta(days=1)))
     assert seen(store)[0] == ("/home/bob/3", "cmr@v2")
     assert len(backend.reads) == 22
 
@@ -205,7 +209,7 @@ def test_only_what_changed_is_read_again(
 )
 def test_a_damaged_cache_is_read_over(opened: Callable[..., OpenedStore], content: bytes) -> None:
     store = opened()
-    copies.register(store, copy(1))
+    register(store, copy(1))
     (store.cache / "copies.json").write_bytes(content)
     assert seen(store) == [("/home/bob/1", "cmr@v1")]
     assert seen(store) == [("/home/bob/1", "cmr@v1")]
@@ -215,8 +219,8 @@ def test_names_are_those_of_today_and_unknown_ones_are_left_out(
     opened: Callable[..., OpenedStore],
 ) -> None:
     store = opened()
-    copies.register(store, copy(1, name="nothing-here"))
-    copies.register(store, copy(2, version=77))
+    register(store, copy(1, name="nothing-here"))
+    register(store, copy(2, version=77))
     assert seen(store) == [("/home/bob/2", "cmr@v77")]
 
 
@@ -225,7 +229,7 @@ def test_what_cannot_be_read_is_no_reason_to_fail(
 ) -> None:
     store = opened()
     for number in (1, 2, 3):
-        copies.register(store, copy(number, linked=True))
+        register(store, copy(number, linked=True))
     backend.failing[copy(1).key] = StorageDenied("no")
     backend.failing[copy(2).key] = StorageMissing("removed meanwhile")
     assert seen(store) == [("/home/bob/3", "cmr@v1")]
@@ -248,9 +252,9 @@ def test_links_are_all_there_or_it_fails(
     store = opened()
     monkeypatch.setattr(reading, "COPIES_MAX", 2)
     for number in range(1, 6):
-        copies.register(store, copy(number, linked=number != 5))
+        register(store, copy(number, linked=number != 5))
     hidden = copy(6, linked=True, user=None, host=None, path=None, pulled_at=None)
-    copies.register(store, hidden)
+    register(store, hidden)
     backend.replace(layout.copy("e" * 32), b"damaged")
     # Two that claim the same folder are both kept: one of them may be a lie.
     backend.replace(copy(7).key, encode(copy(7, path="/home/bob/1", linked=True, version=2)))
@@ -285,9 +289,9 @@ def test_very_many_are_bounded(
 
 def test_pulls_are_the_entries_of_the_feed(opened: Callable[..., OpenedStore]) -> None:
     store = opened()
-    copies.register(store, copy(1, pulled_at=NOON - timedelta(days=3)))
-    copies.register(store, copy(2, pulled_at=None))
-    copies.register(store, copy(3, user="chen", pulled_at=NOON))
+    register(store, copy(1, pulled_at=NOON - timedelta(days=3)))
+    register(store, copy(2, pulled_at=None))
+    register(store, copy(3, user="chen", pulled_at=NOON))
     found = copies.pulls(copies.working_copies(store, query(store)))
     assert [(e.at, e.user, e.host, e.action, e.ref, e.path) for e in found] == [
         (NOON, "chen", "hub", "pulled", "cmr@v1", "/home/bob/3"),
@@ -301,7 +305,7 @@ def test_a_full_store_is_an_error_of_the_caller(
     store = opened()
     backend.failing["replace"] = StorageFull("no space left")
     with pytest.raises(StorageFull):
-        copies.register(store, copy(1))
+        register(store, copy(1))
     assert not copies.is_remembered(store, copy(1).id), "what is not there is not remembered"
 
 

@@ -18,6 +18,7 @@ import pytest
 from datacat import layout
 from datacat.backend import Capabilities, Stat
 from datacat.backend.memory import MemoryBackend
+from datacat.copies import Registration, register
 from datacat.create import create_store
 from datacat.errors import StorageDenied
 from datacat.maintenance.doctor import Subject, examine, mounts, place, team
@@ -515,11 +516,14 @@ def test_a_clock_that_is_wrong_abandons_nothing(
 
 @pytest.fixture
 def pulled(root: Path, client: Client) -> Callable[..., Path]:
-    def pull(name: str, *, link: LinkMode = LinkMode.COPY, host: str = "hub") -> Path:
+    def pull(
+        name: str, *, link: LinkMode = LinkMode.COPY, host: str = "hub", activity: bool = True
+    ) -> Path:
         folder = root.parent / "copies" / name
         folder.parent.mkdir(exist_ok=True)
         (folder.parent / "something").touch()
-        with Store.open(str(root), client=replace(client, host=host)) as store:
+        who = replace(client, host=host, activity=activity)
+        with Store.open(str(root), client=who) as store:
             store.pull("cmr", dest=folder, link=link)
         return folder
 
@@ -574,3 +578,32 @@ def test_links_that_are_left_stay_registered(
     assert registered(root) == 2
     look(fix=True)
     assert registered(root) == 1, "a copy that is an ordinary folder now is forgotten"
+
+
+def test_links_of_who_does_not_share_where_are_found_by_their_cache(
+    look: Callable[..., Diagnosis], root: Path, pulled: Callable[..., Path], client: Client
+) -> None:
+    gone = pulled("gone", link=LinkMode.SYMLINK, activity=False)
+    pulled("there", link=LinkMode.SYMLINK, activity=False)
+    shutil.rmtree(gone)
+    somebody = replace(client, user="eve", cache_dir=root.parent / "cache-eve")
+    assert of(look(client=somebody), "copies") == [], "nobody else knows where they are"
+    assert str(gone) in one(look(), "copies").message
+    assert one(look(fix=True), "copies").fixed
+    assert registered(root) == 1
+
+
+def test_links_without_a_folder_are_never_forgotten(
+    look: Callable[..., Diagnosis], root: Path, client: Client
+) -> None:
+    """What `scan --adopt` registers is not a working copy: it has no marker to look for."""
+    with Store.open(str(root), client=client) as store:
+        moment = client.now().replace(microsecond=0)
+        register(
+            store._opened,
+            Registration(
+                id="a" * 32, name="cmr", version=1, linked=True, partial=False, last_seen=moment
+            ),
+        )
+    assert of(look(fix=True), "copies") == []
+    assert registered(root) == 1
