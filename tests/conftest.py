@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from datacat.model import LinkMode, Parameters
 from datacat.opened import Client
 from datacat.store import Store
+from tests.servers.azurite import AzureServer, azure_server
 from tests.servers.s3 import S3Server, s3_server
 from tests.servers.sshd import SshServer, ssh_server
 
@@ -112,3 +113,17 @@ def sshd(ssh_running: SshServer, monkeypatch: pytest.MonkeyPatch) -> SshServer:
     monkeypatch.setenv("HOME", str(ssh_running.home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return ssh_running
+
+
+@pytest.fixture(scope="session")
+def azure_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    """The Azure server of this test run; skips where none is installed."""
+    with azure_server(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def azure(azure_running: AzureServer, monkeypatch: pytest.MonkeyPatch) -> AzureServer:
+    """The Azure server, and its credentials in the environment."""
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_running.connection_string)
+    return azure_running

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from datacat.address import check_place, parse_address, split_scheme
 from datacat.backend.base import Backend
+from datacat.backend.bucket import Bucket
 from datacat.backend.retry import RetryingBackend
 from datacat.errors import InvalidInput, NoStore
 
@@ -19,11 +20,13 @@ _WINDOWS_DRIVE = re.compile(r"/[A-Za-z]:")
 Options = Mapping[str, str]
 NO_OPTIONS: Options = MappingProxyType({})
 
-_KNOWN_OPTIONS = ("endpoint", "profile", "region", "anonymous")
+_KNOWN_OPTIONS = ("endpoint", "profile", "region", "account", "anonymous")
+_EXTRAS = {"az": "azure"}
+"""What to install for a scheme, where that has another name."""
 
 
 def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
-    """The backend for a path, a URL of `file`, `s3` or `sftp`, or `memory://name`.
+    """The backend for a path, a URL of `file`, `s3`, `az` or `sftp`, or `memory://name`.
 
     Nothing is touched yet. A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean
     themselves. `options` are those of the storage behind a URL, without secrets; others than its
@@ -57,7 +60,7 @@ def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
         raise NoStore(
             f"a store at {scheme}:// needs the package {error.name}, which is not installed",
             kind="missing_extra",
-            commands=[f"pip install 'datacat[{scheme}]'"],
+            commands=[f"pip install 'datacat[{_EXTRAS.get(scheme, scheme)}]'"],
         ) from None
 
 
@@ -70,12 +73,22 @@ def _posix(path: str) -> Backend:
 
 
 def _s3(url: str, options: Options) -> Backend:
-    from datacat.backend.bridge import Bridge
-    from datacat.backend.object_store import ObjectStoreBackend
     from datacat.backend.s3 import S3Bucket
 
+    return _object_store(S3Bucket(parse_address(url), options))
+
+
+def _azure(url: str, options: Options) -> Backend:
+    from datacat.backend.azure import AzureBucket
+
+    return _object_store(AzureBucket(parse_address(url), options))
+
+
+def _object_store(bucket: Bucket) -> Backend:
+    from datacat.backend.bridge import Bridge
+    from datacat.backend.object_store import ObjectStoreBackend
+
     bridge = Bridge()
-    bucket = S3Bucket(parse_address(url), options)
     store = ObjectStoreBackend(bucket, bridge, random=random.random)
     return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
 
@@ -89,7 +102,7 @@ def _sftp(url: str, _options: Options) -> Backend:
     return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
 
 
-_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3, "sftp": _sftp}
+_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3, "az": _azure, "sftp": _sftp}
 
 
 def _check_options(options: Options) -> None:

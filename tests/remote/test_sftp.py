@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import stat
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,12 +69,14 @@ def test_a_private_store_is_private(place: str, client: Clients, tmp_path: Path)
 
 
 def test_a_path_in_ones_home(home: Path, client: Clients) -> None:
-    Store.create("sftp://hub/~/datacat-test-store", client=client(), name="mine").close()
-    there = Path(os.path.expanduser("~root" if os.getuid() == 0 else "~"))
+    name = f"datacat-test-{uuid.uuid4().hex}"
+    Store.create(f"sftp://hub/~/{name}", client=client(), name="mine").close()
+    there = Path(pwd.getpwuid(os.getuid()).pw_dir)
     try:
-        assert Store.open("sftp://hub/~/datacat-test-store", client=client()).info.name == "mine"
+        assert Store.open(f"sftp://hub/~/{name}", client=client()).info.name == "mine"
+        assert (there / name / "store.json").is_file()
     finally:
-        shutil.rmtree(there / "datacat-test-store", ignore_errors=True)
+        shutil.rmtree(there / name, ignore_errors=True)
 
 
 def test_a_server_that_nobody_vouched_for(place: str, client: Clients, home: Path) -> None:
