@@ -1,4 +1,4 @@
-"""`datacat ls`: find datasets, or list the files of a version."""
+"""`datacat ls`: find datasets, list the files of a version, or find a file in all of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 QUERY is looked for, in any case, in names, descriptions, tags, owners, aliases and the newest
-message. With --files it is a version, NAME or NAME@v3, whose files are listed.
+message. With --files it is a version, NAME or NAME@v3, whose files are listed; or else a part of a
+path, a pattern like '*.nii.gz' or the beginning of a hash, which is looked for in all versions.
 """
 EXAMPLES = (
     ("datacat ls --tag cardiac --mine", ""),
-    ("datacat ls --files cmr@v3", ""),
+    ("datacat ls --files cmr@v3", "the files of a version"),
+    ("datacat ls --files mask.nii", "which versions have such a file?"),
 )
 
 
@@ -28,7 +30,7 @@ EXAMPLES = (
 @click.option("--owner", metavar="U", help="Only datasets of this person.")
 @click.option("--tag", "tags", multiple=True, metavar="T", help="Only datasets with this tag.")
 @click.option("--since", metavar="AGE", help="Only what changed since 7d, 12h or 2026-11-01.")
-@click.option("--files", is_flag=True, help="List the files of a version.")
+@click.option("--files", is_flag=True, help="List the files of a version, or find files.")
 @click.option(
     "--sort", metavar="KEY", help="name, updated or size; :asc or :desc. Default: updated."
 )
@@ -108,20 +110,40 @@ def command(
     screen.note(totals(listing, place=run.store.url, query=query, filtered=filtered))
 
 
-def _files(run: Invocation, ref: str | None, limit: int | None) -> None:
-    """The files of one version, as they come."""
+def _files(run: Invocation, query: str | None, limit: int | None) -> None:
+    """The files of one version, or those that are looked for in all versions, as they come."""
     from itertools import islice
 
     from datacat.render import shapes
     from datacat.render.listing import file_lines, json_array
 
-    if ref is None:
-        raise click.UsageError("--files needs a version, for example:  datacat ls --files cmr@v3")
-    found = islice(run.noting(ref, run.store.files(ref)), limit)
+    if query is None:
+        raise click.UsageError(
+            "--files needs a version or what to look for, for example:  datacat ls --files cmr@v3"
+        )
+    if not run.store.names_dataset(query):
+        _found(run, query, limit)
+        return
+    found = islice(run.noting(query, run.store.files(query)), limit)
     if run.screen.json:
         run.screen.answers_of(json_array(shapes.file(file) for file in found))
     else:
         run.screen.answers_of(file_lines(run.screen, found))
+
+
+def _found(run: Invocation, query: str, limit: int | None) -> None:
+    """Which versions have such a file."""
+    from datacat.cli.interrupt import STOPPED
+    from datacat.render import shapes
+    from datacat.render.listing import count_lines, found_lines, json_array
+    from datacat.text import printable
+
+    with run.work(text=STOPPED) as work:
+        found = run.store.find_files(query, limit=limit, listener=work.listener, stop=work.stop)
+        if run.screen.json:
+            run.screen.answers_of(json_array(shapes.found_file(file) for file in found))
+        elif not count_lines(run.screen, found_lines(run.screen, found)):
+            run.screen.note(f"No file of any version matches '{printable(query)}'.")
 
 
 def _trash(run: Invocation, listing: Listing, *, filtered: bool) -> None:

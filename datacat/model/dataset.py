@@ -113,6 +113,22 @@ class FileInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a dataset, and the versions that have exactly it at this path, oldest first."""
+
+    name: str
+    path: str
+    bytes: int
+    hash: str
+    kind: Kind
+    versions: tuple[int, ...]
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}@v{number}" for number in self.versions)
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """The files of a version that have one suffix. `name` is the file's, when there is only one."""
 

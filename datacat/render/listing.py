@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from datacat.model import Dataset, FileInfo, Listing, Version
+from datacat.model import Dataset, FileInfo, FoundFile, Listing, Version
 from datacat.render.table import Column, draw, print_table
 from datacat.render.terminal import Screen, as_json
 from datacat.render.versions import version_columns
 from datacat.text import count_of, human_age, human_bytes, printable, rfc3339
+
+VERSIONS_NAMED = 5
 
 
 def short_version(ref: str | None) -> str:
@@ -121,6 +123,45 @@ def file_lines(screen: Screen, files: Iterable[FileInfo]) -> Iterator[str]:
             yield f"{human_bytes(file.bytes):>9}  {name}"
         else:
             yield f"{name}\t{file.bytes}\t{file.hash}"
+
+
+def found_lines(screen: Screen, files: Iterable[FoundFile]) -> Iterator[str]:
+    """A line for each file that was found, with the versions that hold it, as they come."""
+    header = not (screen.quiet or screen.answer_tty)
+    for file in files:
+        if header:
+            yield "VERSIONS\tPATH\tBYTES\tHASH"
+            header = False
+        name = printable(file.path)
+        if screen.quiet:
+            yield f"{file.refs[-1]}/{name}"
+        elif screen.answer_tty:
+            yield f"{human_bytes(file.bytes):>9}  {version_range(file)}  {name}"
+        else:
+            yield f"{','.join(file.refs)}\t{name}\t{file.bytes}\t{file.hash}"
+
+
+def count_lines(screen: Screen, lines: Iterable[str]) -> int:
+    """Write lines of an answer as they come; how many there were."""
+    count = 0
+    for line in lines:
+        screen.answer(line)
+        count += 1
+    screen.answers.flush()
+    return count
+
+
+def version_range(file: FoundFile) -> str:
+    """`cmr@v1`, `cmr@v1 to v4`, `cmr@v1, v3`, `cmr@v1, v3 and 7 more`."""
+    first, *more = file.versions
+    text = f"{file.name}@v{first}"
+    if not more:
+        return text
+    if more[-1] - first == len(more) and len(more) > 1:
+        return f"{text} to v{more[-1]}"
+    named = "".join(f", v{number}" for number in more[:VERSIONS_NAMED])
+    left = len(more) - VERSIONS_NAMED
+    return f"{text}{named} and {left} more" if left > 0 else text + named
 
 
 def json_array(documents: Iterable[object]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from datacat.model import (
     DiskUse,
     Edge,
     FileInfo,
+    FoundFile,
     InitResult,
     Kept,
     LeftOut,
@@ -179,6 +180,17 @@ def pulled(of: PullResult) -> Document:
 
 def file(of: FileInfo) -> Document:
     return {"path": of.path, "bytes": of.bytes, "hash": of.hash or None, "kind": of.kind.value}
+
+
+def found_file(of: FoundFile) -> Document:
+    return {
+        "name": of.name,
+        "path": of.path,
+        "bytes": of.bytes,
+        "hash": of.hash or None,
+        "kind": of.kind.value,
+        "refs": list(of.refs),
+    }
 
 
 def contents(of: Contents) -> Document:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from datacat.inside.answer import Answer
 from datacat.inside.asking import ask
+from datacat.inside.finding import find_files, names_dataset
 from datacat.inside.preview import Preview, preview
 from datacat.inside.reach import Reach
+from datacat.model import FoundFile
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 from datacat.transfer.chunk_cache import CACHE_BYTES
@@ -78,3 +82,33 @@ class Inside(Handle):
             summary=summary,
             watch=watching(listener, stop),
         )
+
+    def names_dataset(self, text: str) -> bool:
+        """Whether `text` is a reference to a dataset that there is, with or without a version.
+
+        >>> store.names_dataset("cmr@v1"), store.names_dataset("labels.csv")
+        (True, False)
+        """
+        return names_dataset(self._query(), text)
+
+    def find_files(
+        self,
+        text: str,
+        *,
+        limit: int | None = None,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> Iterator[FoundFile]:
+        """Which versions hold a file, over all versions: by dataset and path.
+
+        `text` is a part of a path, without case; with `*`, `?` or `[` a pattern of names, or with a
+        `/` of paths; or at least 7 digits of a hash.
+
+        >>> [(found.path, found.refs) for found in store.find_files("LABELS")]
+        [('labels.csv', ('cmr@v1',))]
+        >>> digits = next(store.files("cmr")).hash[:9]
+        >>> [found.path for found in store.find_files(digits)]
+        ['labels.csv']
+        """
+        watch = watching(listener, stop)
+        return find_files(self._opened, text, limit=limit, reach=self.reach, watch=watch)

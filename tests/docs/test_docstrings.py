@@ -22,6 +22,8 @@ VERBS = (
     "reach",
     "sql",
     "head",
+    "names_dataset",
+    "find_files",
 )
 
 

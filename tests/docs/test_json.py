@@ -30,6 +30,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Pulled": (shapes.pulled, model.PullResult),
     "Dataset": (shapes.dataset, model.Dataset),
     "File": (shapes.file, model.FileInfo),
+    "FoundFile": (shapes.found_file, model.FoundFile),
     "Shown": (shapes.shown, model.Shown),
     "Copy": (shapes.copy, model.Copy),
     "Contents": (shapes.contents, model.Contents),
@@ -147,6 +148,9 @@ def test_every_command_has_a_document() -> None:
     commands = {name for row in rows for name in code(row[0])}
     assert commands == set(ENTRIES)
     sections = set(re.findall(r"^## (\w+)$", prose(PAGE), re.MULTILINE))
-    named = {word for row in rows for word in re.findall(r"\b[A-Z]\w+\b", row[1])} - {"REF"}
+    named = {word for row in rows for word in re.findall(r"\b[A-Z]\w+\b", row[1])} - {
+        "REF",
+        "QUERY",
+    }
     assert named <= sections
     assert sections == {*SHAPES, "Line", "FileKind", "View", "Setting", "Script", "Error"}
