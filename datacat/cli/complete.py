@@ -228,7 +228,8 @@ class _Asked:
         return recall(self.file)
 
 
-Offer = Callable[[_Asked, str], Iterator[CompletionItem[str]]]
+# In quotes: not every click that we support can be asked for `CompletionItem[str]`.
+Offer = Callable[[_Asked, str], "Iterator[CompletionItem[str]]"]
 
 
 def _starting(values: Iterable[str], incomplete: str) -> Iterator[CompletionItem[str]]:
