@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datacat.maintenance.doctor import Subject, examine
 from datacat.maintenance.du import disk_use
 from datacat.maintenance.verify import verify
 from datacat.model import Diagnosis, DiskUse, VerifyResult
@@ -45,6 +44,8 @@ class Upkeep(Handle):
         >>> found.ok, found.checks[0].id, found.checks[0].state.value
         (True, 'versions', 'ok')
         """
+        from datacat.maintenance.doctor import Subject, examine
+
         subject = Subject(
             url=self.url,
             client=self._opened.client,
