@@ -27,7 +27,7 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
 	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
-	@echo "make simulate  run clients in every order, with faults (a quarter of an hour on two cores)"
+	@echo "make simulate  run clients in every order, with faults (some minutes on four cores)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
 	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"

@@ -62,17 +62,24 @@ class Person:
             self.desk.tell(facts.Saved(trying, result.version.ref, known=not result.created))
 
     def pull(self, ref: str) -> None:
-        """Get a version into the folder of its dataset, and say what arrived."""
+        """Get a version into the folder of its dataset, and say what arrived.
+
+        gc without any grace may take what the plan of a pull wanted to read: a new plan, then, has
+        to find the version, or that it is gone.
+        """
         root = self.desk.folder / ref.partition("@")[0]
-        try:
-            result = self.store.pull(ref, dest=root, force=True)
-        except Corrupt as error:
-            self.desk.tell(facts.Unreadable(ref, error.message))
-        except DatacatError:
-            return  # it is not there, or storage does not answer
-        else:
-            if not result.others:
-                self.desk.tell(facts.Seen(result.ref, facts.tree_of(read_files(root))))
+        for last in (False, True):
+            try:
+                result = self.store.pull(ref, dest=root, force=True)
+            except Corrupt as error:
+                if last:
+                    self.desk.tell(facts.Unreadable(ref, error.message))
+            except DatacatError:
+                return  # it is not there, or storage does not answer
+            else:
+                if not result.others:
+                    self.desk.tell(facts.Seen(result.ref, facts.tree_of(read_files(root))))
+                return
 
     def pull_all(self) -> None:
         """Get the newest version of everything that is listed."""

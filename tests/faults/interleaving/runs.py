@@ -68,7 +68,7 @@ class Report:
         whole = "" if self.complete else "  (cut short)"
         wrong = f"  {len(self.wrong)} WRONG" if self.wrong else ""
         return (
-            f"{self.name:<52}{states}{self.schedules:>9,}{self.steps:>12,}{self.calls:>11,}"
+            f"{self.name:<62}{states}{self.schedules:>9,}{self.steps:>12,}{self.calls:>11,}"
             f"{self.seconds:>9.1f}{whole}{wrong}"
         )
 
