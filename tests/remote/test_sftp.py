@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from datacat.backend import open_backend
@@ -21,6 +20,7 @@ from tests.remote.test_store import content
 from tests.servers.cutter import Cutter
 from tests.servers.sshd import SshServer, ssh_server_without_links
 
+asyncssh = pytest.importorskip("asyncssh")
 Clients = Callable[..., Client]
 
 

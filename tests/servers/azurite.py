@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.shared import free_ports, shared_server
+from tests.servers.shared import free_ports, need, shared_server
 
 CONTAINER = "team"
 ACCOUNT = "devstoreaccount1"
 # The key that Azurite has for everybody.
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-WITHOUT = "Azurite is not installed (npm install --global azurite)"
+WITHOUT = "no Azurite or no adlfs (npm install --global azurite, pip install '.[azure]')"
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,7 @@ class AzureServer:
 @contextmanager
 def azure_server(factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
     """The Azure server of this test run. Skips where there is none."""
-    if shutil.which("azurite-blob") is None:
-        # CI installs it: a run there that tries nothing must not pass.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(WITHOUT)
+    need(shutil.which("azurite-blob"), "adlfs", without=WITHOUT)
     with shared_server("azurite", factory, command=_command, is_ready=_is_ready) as facts:
         yield AzureServer(str(facts["endpoint"]))
 

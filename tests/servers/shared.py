@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
+import os
 import random
 import socket
 import subprocess
@@ -17,6 +19,13 @@ import pytest
 
 KEEPER = Path(__file__).with_name("keeper.py")
 READY_SECONDS = 90
+
+
+def need(server: str | None, package: str, *, without: str) -> None:
+    """Skip unless the program of a server and the `package` that talks to it are installed."""
+    if server is None or importlib.util.find_spec(package) is None:
+        # CI installs them: a run there that tries nothing must not pass.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(without)
 
 
 def free_ports(count: int, *, above: int = 0) -> list[int]:
@@ -48,7 +57,7 @@ def shared_server(
 ) -> Iterator[dict[str, object]]:
     """What `command(folder)` said of the server that it describes; the first to ask starts it."""
     base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in _environment() else base) / f"server-{name}"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"server-{name}"
     folder.mkdir(exist_ok=True)
     alive = folder / "alive"
     alive.touch()
@@ -62,12 +71,6 @@ def shared_server(
                 facts = _start(folder, command, is_ready)
                 said.write_text(json.dumps(facts))
         yield facts
-
-
-def _environment() -> Mapping[str, str]:
-    import os
-
-    return os.environ
 
 
 def _start(

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.shared import free_ports, shared_server
+from tests.servers.shared import free_ports, need, shared_server
 
-WITHOUT = "OpenSSH's server is not installed (apt install openssh-server)"
+WITHOUT = "no OpenSSH server or no asyncssh (apt install openssh-server, pip install '.[sftp]')"
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ def ssh_server_without_links(
 
 @contextmanager
 def _running(name: str, factory: pytest.TempPathFactory, options: str) -> Iterator[SshServer]:
-    if _sshd() is None:
-        # CI installs it: a run there that tries nothing must not pass.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(WITHOUT)
+    need(_sshd(), "asyncssh", without=WITHOUT)
     command = partial(_command, options=options)
     with shared_server(name, factory, command=command, is_ready=_is_ready) as facts:
         folder = Path(str(facts["folder"]))
