@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from datacat.inside.answer import Answer
 from datacat.inside.asking import ask
 from datacat.inside.finding import find_files, names_dataset
-from datacat.inside.preview import Preview, preview
 from datacat.inside.reach import Reach
 from datacat.model import FoundFile
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 from datacat.transfer.chunk_cache import CACHE_BYTES
+
+if TYPE_CHECKING:
+    from datacat.inside.preview import Preview
 
 
 class Inside(Handle):
@@ -74,6 +77,8 @@ class Inside(Handle):
         >>> store.head("cmr@v1/sub-1/sax.bin").kind
         'binary data'
         """
+        from datacat.inside.preview import preview  # imports fsspec, which most verbs never need
+
         return preview(
             self._opened,
             ref,
