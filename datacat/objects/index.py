@@ -5,18 +5,14 @@ Two relations, added to by every commit as a *segment* of Parquet files:
 * `chunks(digest, size, container, offset, stored_size, codec, reference, checksums)`
 * `recipes(object, ordinal, chunk)`, only for objects of more than one chunk.
 
-A client keeps segments in its cache as *runs*: local files named by the first and last log
-record whose segments they merge, like the levels of a log-structured merge tree (O'Neil et al.,
-1996), so that a look-up opens a handful of files however many commits there were. A run also says
-which record each row came from (`seq`). Runs are disposable. What must always hold: a row is used
-only after its segment's digest was verified.
+A client keeps segments in its cache as *runs* (`datacat.runs`), so that a look-up opens a handful
+of files however many commits there were. A run also says which record each row came from (`seq`).
+What must always hold: a row is used only after its segment's digest was verified.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +20,8 @@ from pathlib import Path
 from datacat import sql
 from datacat.backend import Backend
 from datacat.backend.download import StoredFile, cache_error, fetched
-from datacat.digest import new_hasher
 from datacat.errors import Corrupt
+from datacat.runs import Run, RunFolder
 from datacat.sql import Workspace
 
 CHUNKS_DDL = """
@@ -40,11 +36,6 @@ RECIPE_COLUMNS = "object, ordinal, chunk"
 RUNS_MAX = 12
 """More runs than this are merged: opening a file costs a query about a millisecond."""
 
-RUN_KEPT_SECONDS = 3_600
-"""A merged run's inputs stay this long: another process may be about to open them."""
-
-_RUN = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.(chunks|recipes)\.parquet")
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -53,18 +44,6 @@ class Segment:
     seq: int
     relation: str
     file: StoredFile
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A local file that merges every segment of one relation from `first` to `last`."""
-
-    first: int
-    last: int
-    path: Path
-
-    def holds(self, seq: int) -> bool:
-        return self.first <= seq <= self.last
 
 
 class Index:
@@ -92,31 +71,24 @@ class Index:
             except OSError as error:
                 raise cache_error(error, self._folder) from error
 
-    def _view(self, workspace: Workspace, runs: list[_Run], relation: str, ddl: str) -> None:
+    def _view(self, workspace: Workspace, runs: list[Run], relation: str, ddl: str) -> None:
         columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS
         if runs:
             workspace.execute(f"create view {relation} as {_union(runs, columns)}")
         else:
             workspace.execute(f"create table {relation} ({ddl}, seq bigint)")
 
-    def _cover(self, workspace: Workspace, wanted: list[Segment], relation: str) -> list[_Run]:
-        present = self._runs(relation)
-        chosen: list[_Run] = []
+    def _cover(self, workspace: Workspace, wanted: list[Segment], relation: str) -> list[Run]:
+        present = RunFolder(self._folder, relation).runs()
+        chosen: list[Run] = []
         for segment in wanted:
             if chosen and chosen[-1].holds(segment.seq):
                 continue
-            intact = (run for run in present if run.holds(segment.seq) and _is_intact(run))
+            intact = (run for run in present if run.holds(segment.seq) and run.is_intact())
             chosen.append(next(intact, None) or self._fetch(workspace, segment))
         return chosen
 
-    def _runs(self, relation: str) -> list[_Run]:
-        """The runs in the cache, widest first."""
-        names = (path for path in self._folder.iterdir()) if self._folder.is_dir() else ()
-        matches = ((path, _RUN.fullmatch(path.name)) for path in names)
-        runs = [_Run(int(m[1]), int(m[2]), path) for path, m in matches if m and m[4] == relation]
-        return sorted(runs, key=lambda run: run.first - run.last)
-
-    def _fetch(self, workspace: Workspace, segment: Segment) -> _Run:
+    def _fetch(self, workspace: Workspace, segment: Segment) -> Run:
         def check(path: Path) -> None:
             check_segment(workspace, path, segment.relation, segment.file.key)
 
@@ -125,7 +97,7 @@ class Index:
         path = fetched(self._backend, segment.file, target, check=check)
         return self._named(path, segment.seq, segment.seq, segment.relation)
 
-    def _merged(self, workspace: Workspace, runs: list[_Run], relation: str) -> list[_Run]:
+    def _merged(self, workspace: Workspace, runs: list[Run], relation: str) -> list[Run]:
         """Fewer runs: the newest ones, as long as they are not much larger than their sum."""
         sizes = [run.path.stat().st_size for run in runs]
         start = len(runs) - 1
@@ -142,21 +114,11 @@ class Index:
             f"select * from ({_union(inputs, columns)}) order by {order}", target
         )
         merged = self._named(target, first, last, relation)
-        self._sweep(relation)
+        RunFolder(self._folder, relation).sweep()
         return [*runs[:start], merged]
 
-    def _sweep(self, relation: str) -> None:
-        """Remove runs that a wider one has replaced for long enough that nobody reads them."""
-        runs = self._runs(relation)
-        for wide in runs:
-            if _age_seconds(wide.path) > RUN_KEPT_SECONDS:
-                for run in runs:
-                    if run is not wide and wide.first <= run.first and run.last <= wide.last:
-                        run.path.unlink(missing_ok=True)
-
-    def _named(self, path: Path, first: int, last: int, relation: str) -> _Run:
-        name = f"{first}-{last}-{_fingerprint(path)}.{relation}.parquet"
-        return _Run(first, last, path.replace(path.with_name(name)))
+    def _named(self, path: Path, first: int, last: int, relation: str) -> Run:
+        return RunFolder(self._folder, relation).named(path, first, last)
 
 
 def write_segment(workspace: Workspace, relation: str, target: Path) -> None:
@@ -227,26 +189,7 @@ _RECIPE_RULE = """
 """
 
 
-def _fingerprint(path: Path) -> str:
-    hasher = new_hasher("xxh3-128")
-    try:
-        with path.open("rb") as file:
-            while data := file.read(4 * 1024 * 1024):
-                hasher.update(data)
-    except FileNotFoundError:
-        return ""
-    return hasher.hexdigest()[:16]
-
-
-def _age_seconds(path: Path) -> float:
-    """How long ago a file was written; 0 when another process, or we, just removed it."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _union(runs: Sequence[_Run], columns: str) -> str:
+def _union(runs: Sequence[Run], columns: str) -> str:
     """One query over runs: a fetched segment lacks `seq`, its name tells; a merged run has it."""
     merged = [run.path for run in runs if run.first != run.last]
     parts = [f"select {columns}, seq from {sql.parquet(merged)}"] if merged else []
@@ -256,13 +199,6 @@ def _union(runs: Sequence[_Run], columns: str) -> str:
         if run.first == run.last
     ]
     return " union all ".join(parts)
-
-
-def _is_intact(run: _Run) -> bool:
-    if run.path.name.split("-")[2].partition(".")[0] == _fingerprint(run.path):
-        return True
-    run.path.unlink(missing_ok=True)
-    return False
 
 
 def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterable[int]) -> None:

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datacat import layout
+from datacat import layout, runs
 from datacat.backend.memory import MemoryBackend
 from datacat.backend.open import open_backend
 from datacat.errors import Corrupt
 from datacat.objects import index
-from datacat.objects.index import RUN_KEPT_SECONDS, RUNS_MAX, Index, Segment, prepare
+from datacat.objects.index import RUNS_MAX, Index, Segment, prepare
+from datacat.runs import KEPT_SECONDS, Run
 from datacat.sql import Row, Workspace
 from datacat.transfer.journal import ChunkRow
 from tests.unit.objects.shelf import (
@@ -92,7 +93,7 @@ def test_any_sequence_of_looks_gives_what_was_asked_for(
     segments: dict[int, Segment] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "RUNS_MAX", data.draw(st.integers(2, 6)))
-        patch.setattr(index, "RUN_KEPT_SECONDS", data.draw(st.sampled_from([-1, 3600])))
+        patch.setattr(runs, "KEPT_SECONDS", data.draw(st.sampled_from([-1, 3600])))
         for seq in seqs:
             written[seq] = some_rows(seq, 1 + seq % 6)
             segments[seq] = shelf.segment(seq, written[seq])
@@ -125,7 +126,7 @@ def test_merged_runs_go_when_nobody_reads_them_any_more(
     rows_of(shelf.backend, tmp_path, segments[:-3], merge=True)
     kept = runs_in(tmp_path)
     assert len(kept) == len(segments[:-3]) + 1, "what was merged may still be about to be opened"
-    later = time.time() + RUN_KEPT_SECONDS + 1
+    later = time.time() + KEPT_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
     more = [shelf.segment(seq, some_rows(seq, 3)) for seq in range(100, 100 + RUNS_MAX)]
     rows_of(shelf.backend, tmp_path, segments + more, merge=True)
@@ -183,7 +184,7 @@ def test_two_clients_that_fetch_the_same_segment_at_the_same_moment(tmp_path: Pa
     nested: list[list[Row]] = []
 
     class Slow(Index):
-        def _named(self, path: Path, first: int, last: int, relation: str) -> index._Run:
+        def _named(self, path: Path, first: int, last: int, relation: str) -> Run:
             nested.append(rows_of(shelf.backend, tmp_path, [segment]))
             return super()._named(path, first, last, relation)
 
