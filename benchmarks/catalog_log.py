@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def write_log(store: Path, *, datasets: int, versions: int) -> None:
         dataset, number = index % datasets, index // datasets + 1
         tree = hashlib.sha256(str(index).encode()).hexdigest()
         session = f"{index:032x}"
-        sketch = base64.b64encode(hashlib.sha512(tree.encode()).digest() * 4).decode()
+        sketch = base64.b64encode(random.Random(tree).randbytes(2_048)).decode()
         record = VersionAdd(
             seq=seq,
             txid=session,

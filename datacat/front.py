@@ -80,6 +80,7 @@ def open_with(settings: Settings) -> Store:
         options=settings.store_options,
         ignore=[pattern for pattern in settings.ignore if pattern not in DEFAULT_IGNORE],
         link=LinkMode(settings.link) if settings.link else None,
+        similar=settings.similar,
     )
 
 

@@ -21,6 +21,7 @@ from datacat.catalog.fold import Fold
 from datacat.catalog.log import Log, digest_of
 from datacat.catalog.record import Envelope, Record
 from datacat.catalog.remembered import Remembered
+from datacat.catalog.sketches import Sketches
 from datacat.catalog.snapshot import Snapshot
 from datacat.errors import NoStore, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
@@ -71,6 +72,11 @@ class OpenedStore:
     def cache(self) -> Path:
         """This client's folder of disposable files about this store."""
         return self.client.cache_dir / self.info.id
+
+    @property
+    def sketches(self) -> Sketches:
+        """What is known of every version without its manifest."""
+        return Sketches(self.backend, self.cache / "sketches")
 
     @property
     def algorithm(self) -> str:

@@ -23,6 +23,13 @@ def human_bytes(count: int) -> str:
     raise AssertionError("unreachable")
 
 
+def bytes_of(part: int, whole: int) -> str:
+    """`18.2 of 18.6 GB`, `900.0 kB of 1.2 MB`."""
+    parts, total = human_bytes(part), human_bytes(whole)
+    number, _, unit = parts.partition(" ")
+    return f"{number} of {total}" if total.endswith(f" {unit}") else f"{parts} of {total}"
+
+
 def count_of(number: int, noun: str, plural: str | None = None) -> str:
     """`4,812 files`, `1 file`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
@@ -72,18 +79,21 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", ":", "…", "!")) else text + "."
 
 
+_WORD = r"(?:final|copy|kopie|new|old|bak|backup|tmp|temp|latest|orig)"
 _VERSION_WORDS = re.compile(
-    r"[-_. ]+"
-    r"(?:final|copy|kopie|new|old|bak|backup|tmp|latest|v\d+|\(\d+\)|\d{6,8}|20\d\d-\d\d-\d\d)$"
+    rf"[-_. ]+(?:\(?{_WORD}\)?(?:[-_. ]?\(?\d{{1,3}}\)?)?|v\d+|\d{{6,8}}|20\d\d[-_.]\d\d[-_.]\d\d)$"
+    r"|[-_. ]*\(\d+\)$"
 )
+_COPY_OF = re.compile(r"^(?:copy[-_. ]of|kopie[-_. ]von)[-_. ]+")
 
 
 def without_version_words(name: str) -> str | None:
-    """`cmr` for `cmr_final_v2_new`, `x-copy`, `data_20261103`: names that count versions by hand.
+    """`cmr` for `cmr_final_v2_new`, `x-copy`, `data_20261103`, `data (1)`, `Copy of data`: names
+    that count versions by hand.
 
     None when `name` has no such ending, or is nothing else.
     """
-    short = name.lower()
+    short = _COPY_OF.sub("", name.lower())
     while (cut := _VERSION_WORDS.sub("", short)) != short:
         short = cut
     return short if short and short != name.lower() else None

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from datacat.backend import Backend
 from datacat.catalog.record import RECORD_BYTES_MAX
 from datacat.errors import Corrupt
 
@@ -23,6 +24,7 @@ WINDOW_LOG_MAX = 23
 """A bundle that needs more than 8 MiB of history was not written by datacat."""
 
 _STEP_BYTES = 1 << 20
+_PIECE_BYTES = 4 << 20
 
 
 class NotBundledError(ValueError):
@@ -47,6 +49,20 @@ def encode(lines: Iterable[bytes]) -> bytes:
         parts.append(compressor.compress(line))
     parts.append(compressor.flush())
     return b"".join(parts)
+
+
+def read(backend: Backend, key: str) -> Iterator[bytes]:
+    """The lines of the bundle `key`, as `decode` gives them. Raises `StorageMissing`, `Corrupt`."""
+    return decode(_pieces(backend, key), key)
+
+
+def _pieces(backend: Backend, key: str) -> Iterator[bytes]:
+    offset = 0
+    while piece := backend.read_range(key, offset, _PIECE_BYTES):
+        yield piece
+        offset += len(piece)
+        if len(piece) < _PIECE_BYTES:
+            return
 
 
 def decode(pieces: Iterable[bytes], key: str) -> Iterator[bytes]:

@@ -42,8 +42,6 @@ READ_AHEAD_MAX = 32
 _LINE_BYTES_MAX = 64 * RECORD_BYTES_MAX
 """Beyond this a record is not even read: nothing that datacat writes comes near."""
 
-_PIECE_BYTES = 4 << 20
-
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One slot of the log: its bytes, their SHA-256, and what they say."""
@@ -160,7 +158,7 @@ class Log:
         """
         key = layout.bundle(first, first + size - 1)
         try:
-            for number, line in enumerate(bundle.decode(self._pieces(key), key), start=first):
+            for number, line in enumerate(bundle.read(self._backend, key), start=first):
                 if number > first + size - 1:
                     return
                 if number > seq:
@@ -169,14 +167,6 @@ class Log:
                     yield entry
         except (StorageMissing, Corrupt):
             return
-
-    def _pieces(self, key: str) -> Iterator[bytes]:
-        offset = 0
-        while piece := self._backend.read_range(key, offset, _PIECE_BYTES):
-            yield piece
-            offset += len(piece)
-            if len(piece) < _PIECE_BYTES:
-                return
 
     def _lies_beyond(self, seq: int) -> bool:
         """Whether a record or a bundle shows that the empty slot `seq` was once filled.

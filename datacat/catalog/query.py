@@ -10,6 +10,7 @@ from datacat import refs, text
 from datacat.catalog import answers
 from datacat.catalog.ancestry import Ancestry
 from datacat.catalog.record import StoredFile
+from datacat.catalog.relatives import Relatives
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version
 
@@ -44,7 +45,7 @@ class KeptVersion:
         return refs.version_ref(self.dataset, self.number)
 
 
-class CatalogQuery(Ancestry):
+class CatalogQuery(Ancestry, Relatives):
     """Questions about one snapshot; those about references and sources are those of its bases."""
 
     # Versions

@@ -287,18 +287,23 @@ def _sealed(body: bytes) -> bytes:
     return _PREFIX + xxhash.xxh3_64_hexdigest(rest).encode() + b'",' + rest
 
 
+def is_intact(data: bytes) -> bool:
+    """Whether these are bytes that a writer sealed: the check is that of what follows it."""
+    check = data[len(_PREFIX) : _PREFIX_BYTES - 2]
+    return (
+        data.startswith(_PREFIX)
+        and data[_PREFIX_BYTES - 2 : _PREFIX_BYTES] == b'",'
+        and xxhash.xxh3_64_hexdigest(memoryview(data)[_PREFIX_BYTES:]).encode() == check
+    )
+
+
 def decode(data: bytes, key: str) -> AnyRecord | Void:
     """The record in `data`, which was read from `key`, or `Void` with the reason.
 
     Raises `Corrupt` when the bytes are damaged and `FormatTooNew` when the record says that a
     client of this version cannot read on.
     """
-    check = data[len(_PREFIX) : _PREFIX_BYTES - 2]
-    if (
-        not data.startswith(_PREFIX)
-        or data[_PREFIX_BYTES - 2 : _PREFIX_BYTES] != b'",'
-        or xxhash.xxh3_64_hexdigest(memoryview(data)[_PREFIX_BYTES:]).encode() != check
-    ):
+    if not is_intact(data):
         raise Corrupt(
             f"{key} in the store is damaged: its bytes do not match their check",
             kind="record_damaged",

@@ -83,6 +83,15 @@ class References:
         )
         return found[0] if found else None
 
+    def next_number(self, name: str) -> int:
+        """The number that the next version of a dataset gets; 1 when there is no such dataset."""
+        found = self._all(
+            "select d.next_number from fold.dataset_names n"
+            " join fold.datasets d on d.id = n.dataset_id where n.name = $1",
+            [name],
+        )
+        return int(found[0][0]) if found else 1
+
     def _identity(self, name: str) -> tuple[int, str]:
         found = self._all(
             "select d.id, d.name from fold.dataset_names n"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 The name is --name, else what the folder was pulled as, else the folder's own name. Content that
-the store has is noticed, whatever it is called; only what is new takes space. What a
-.datacatignore file lists is left out.
+the store has is noticed, exactly or nearly, whatever it is called; only what is new takes space.
+What a .datacatignore file lists is left out.
 
 VALUES are numbers, true, false, null, or text; loss=0.2:min and dice=0.9:max also say which
 values are good. --from takes a version or a pulled folder.
@@ -65,7 +65,7 @@ class Request:
 @click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A result of the run.")
 @click.option("--params", "params_file", metavar="FILE", help="Parameters: JSON, TOML or YAML.")
 @click.option("--metrics", "metrics_file", metavar="FILE", help="Results: JSON, TOML or YAML.")
-@click.option("--new", is_flag=True, help="Save as a separate dataset, even if it is known.")
+@click.option("--new", is_flag=True, help="Save as a separate dataset, like others or not.")
 @click.option("--new-version", is_flag=True, help="Make known content the newest version again.")
 @click.option(
     "--only-here", is_flag=True, help="Drop files of the version that this copy does not hold."
@@ -136,13 +136,19 @@ def command(
 def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     """Save one path and say so; returns its JSON."""
     from datacat.render import shapes
-    from datacat.render.add import summary
+    from datacat.render.add import became_copy, summary
     from datacat.render.rename import now_called
+    from datacat.render.similar import said_of_a_copy
 
-    result = _save(run, path, request)
+    result, was_asked = _save(run, path, request)
     screen = run.screen
+    if result.declined:
+        screen.note("Nothing was saved.")
+        return shapes.added(result)
     for warning in result.warnings:
         screen.warn(warning)
+    if became_copy(result) and not was_asked:
+        screen.warn(said_of_a_copy(result.similar, ref=result.version.ref, dry_run=result.dry_run))
     earlier: list[Version] = []
     if result.created and result.version.metrics and not screen.json:
         earlier = run.store.versions(result.version.name)
@@ -153,10 +159,14 @@ def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     return shapes.added(result)
 
 
-def _save(run: Invocation, path: str, request: Request) -> AddResult:
+def _save(run: Invocation, path: str, request: Request) -> tuple[AddResult, bool]:
+    """Save one path; says, too, whether the person was asked what to do with it."""
+    from datacat.cli.question import SimilarQuestion
+
     store = run.store
     with run.work() as work:
-        return store.add(
+        question = SimilarQuestion(run, work)
+        result = store.add(
             path,
             name=request.name,
             message=request.message,
@@ -174,6 +184,8 @@ def _save(run: Invocation, path: str, request: Request) -> AddResult:
             dry_run=request.dry_run,
             layout=request.layout,
             code=request.code,
+            decide=question.decide if run.can_ask else None,
             listener=work.listener,
             stop=work.stop,
         )
+        return result, question.was_asked

@@ -76,7 +76,7 @@ def _agreed(run: Invocation, yes: bool) -> bool:
     if yes:
         return True
     if run.can_ask:
-        return run.ask("Delete for good? [y/N] ").lower() in ("y", "yes")
+        return (run.ask("Delete for good? [y/N] ") or "").lower() in ("y", "yes")
     raise Refused(
         "gc deletes for good, and nobody can be asked",
         kind="needs_yes",

@@ -152,8 +152,8 @@ def _may_switch(run: Invocation, place: str, yes: bool) -> bool:
     source = run.screen.place(settings.sources["store"])
     known = f"another store is configured: {settings.store} (from {source})"
     if run.can_ask:
-        answer = run.ask(f"{known[0].upper()}{known[1:]}. Use {place} from now on? [y/N] ")
-        return answer.lower() in ("y", "yes")
+        typed = run.ask(f"{known[0].upper()}{known[1:]}. Use {place} from now on? [y/N] ")
+        return (typed or "").lower() in ("y", "yes")
     raise Refused(known, kind="other_store", commands=[f"datacat init {shlex.quote(place)} --yes"])
 
 

@@ -149,14 +149,15 @@ class Invocation:
         may = self.settings.prompts and not self.given.json
         return may and is_tty(sys.stdin) and is_tty(sys.stderr)
 
-    def ask(self, question: str) -> str:
-        """One line typed by the person; empty at the end of input."""
+    def ask(self, question: str) -> str | None:
+        """One line typed by the person, None at the end of input."""
         from datacat.text import printable
 
         sys.stderr.write(printable(question))
         sys.stderr.flush()
         with self.interrupts.at_once():
-            return sys.stdin.readline().strip()
+            line = sys.stdin.readline()
+        return line.strip() if line else None
 
     @contextmanager
     def work(self, *, text: str | None = None) -> Iterator[Work]:

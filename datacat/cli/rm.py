@@ -45,7 +45,7 @@ def command(
         if run.can_ask:
             *lines, last = question(removal, days=store.info.trash_days)
             screen.note(*lines)
-            return run.ask(last).lower() in ("y", "yes")
+            return (run.ask(last) or "").lower() in ("y", "yes")
         raise Refused(
             f"{', '.join(removal.datasets)} would go with all versions",
             kind="needs_yes",

@@ -59,6 +59,7 @@ class Settings:
     link: str | None
     jobs: int
     ignore: tuple[str, ...]
+    similar: float
     activity: bool
     cache_dir: str
     format: str

@@ -11,7 +11,7 @@ from enum import Enum
 from datacat.address import check_place
 from datacat.errors import InvalidInput
 
-Value = str | int | bool | tuple[str, ...] | Mapping[str, str] | None
+Value = str | int | float | bool | tuple[str, ...] | Mapping[str, str] | None
 
 DEFAULT_IGNORE = (
     ".DS_Store",
@@ -36,6 +36,7 @@ class Shape(Enum):
     PLACE = "a folder or a URL"
     CHOICE = "one of the known words"
     COUNT = "a whole number from 1"
+    RATIO = "a number from 0 to 1"
     YES_NO = "true or false"
     PATTERNS = "a list of patterns"
     OPTIONS = "a table of options, each one text"
@@ -110,6 +111,14 @@ _ALL = (
         project=True,
         user=True,
         default=DEFAULT_IGNORE,
+    ),
+    Key(
+        "similar",
+        Shape.RATIO,
+        "share of equal bytes from which a folder is nearly a version",
+        project=True,
+        user=True,
+        default=0.8,
     ),
     Key(
         "activity",
@@ -205,6 +214,7 @@ def _parsed(key: Key, raw: object) -> Value | None:
         Shape.PLACE: lambda: _text(key, raw),
         Shape.CHOICE: lambda: raw if isinstance(raw, str) and raw in key.choices else None,
         Shape.COUNT: lambda: _count(raw),
+        Shape.RATIO: lambda: _ratio(raw),
         Shape.YES_NO: lambda: raw if isinstance(raw, bool) else _yes_no(raw),
         Shape.PATTERNS: lambda: _patterns(raw),
         Shape.OPTIONS: lambda: _options(raw),
@@ -216,6 +226,11 @@ def _count(raw: object) -> int | None:
     number = _number(raw)
     is_count = number is not None and number == int(number) and 1 <= number <= JOBS_MAX
     return int(number) if number is not None and is_count else None
+
+
+def _ratio(raw: object) -> float | None:
+    ratio = _number(raw)
+    return ratio if ratio is not None and 0 <= ratio <= 1 else None
 
 
 def _patterns(raw: object) -> tuple[str, ...] | None:

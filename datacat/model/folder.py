@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from datacat.model.dataset import Better, Scalar, Version
@@ -26,6 +27,76 @@ class Change:
     bytes: int | None = None
     old_bytes: int | None = None
     detail: str | None = None
+
+
+class Relation(StrEnum):
+    """How a folder relates to a version that it shares much of its content with.
+
+    `NEAR`: most of each is in the other. `PART`: the folder is, or nearly is, a part of the
+    version, which holds much more. `CONTAINS`: the version is inside the folder.
+    """
+
+    NEAR = "near"
+    PART = "part"
+    CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A version that has much content in common with a folder. Every number is exact.
+
+    Content is compared wherever it lies: `same_files` and `same_bytes` are in both, under any path.
+    `folder_files`, `folder_bytes`, `files` and `bytes` are the regular files of the folder and of
+    the version. `added`, `modified`, `removed` and `renamed` are what `diff` would say of the
+    paths, from the version to the folder; `added_first` and so on are up to three of them.
+    """
+
+    ref: str
+    author: str
+    created_at: datetime
+    relation: Relation
+    same_files: int
+    same_bytes: int
+    folder_files: int
+    folder_bytes: int
+    files: int
+    bytes: int
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    renamed: int = 0
+    added_first: tuple[str, ...] = ()
+    modified_first: tuple[str, ...] = ()
+    removed_first: tuple[str, ...] = ()
+
+    @property
+    def same_bytes_ratio(self) -> float:
+        """The share of bytes that both have, of the larger of the two: 0 to 1."""
+        return self.same_bytes / max(self.folder_bytes, self.bytes, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarFound:
+    """What `add` asks about: a folder that nobody saved is nearly `similar[0]`.
+
+    It can become `next_version` of that dataset, whose newest version is `newest`, or be
+    `separate`. `differences` gives every path that differs from `similar[0]`.
+    """
+
+    path: str
+    similar: tuple[Similar, ...]
+    newest: str
+    next_version: str
+    separate: str
+    differences: Callable[[], Iterator[Change]]
+
+
+class SaveAs(StrEnum):
+    """What to do with a folder that is nearly a version."""
+
+    NEXT_VERSION = "next_version"
+    SEPARATE = "separate"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +137,10 @@ class AddResult:
     """The old name under which the dataset was found, by `name` or the folder's marker."""
     unsaved: Unsaved = field(default_factory=Unsaved)
     """What was lost because nothing was saved."""
+    similar: tuple[Similar, ...] = ()
+    """For a folder under a new name: versions that have much content in common, the best first."""
+    declined: bool = False
+    """True when it was asked what to do, and the answer was nothing. `version` is the similar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +196,8 @@ class StatusEntry:
     bytes: int = 0
     identical_to: str | None = None
     """For an untracked folder: the version with exactly this content."""
+    similar: tuple[Similar, ...] = ()
+    """For an untracked folder: versions that have much content in common, the best first."""
     missing: bool = False
     """The version is not known to the store any more."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from datacat.catalog.best import best_so_far
-from datacat.model import AddResult, Code, Scalar, Version
+from datacat.errors import InvalidInput
+from datacat.model import AddResult, Code, Relation, Scalar, Version
 from datacat.organise.edit import EditRequest
-from datacat.refs import parse
+from datacat.refs import normalise_name, parse
+from datacat.render.similar import notes
 from datacat.render.terminal import Screen
 from datacat.text import count_of, human_age, human_bytes, printable, without_version_words
 
@@ -30,10 +33,17 @@ def summary(
     if version.sources or version.code:
         yield "  " + "      ".join(_origins(version))
     yield from _metrics(version, earlier)
+    yield from notes(result.similar)
     if result.dry_run:
         yield "Nothing was saved (dry run)."
         return
-    yield from _next_step(result)
+    yield from _next_step(result, path)
+
+
+def became_copy(result: AddResult) -> bool:
+    """Whether a folder that is nearly a version was saved as something else."""
+    near = [one for one in result.similar if one.relation is Relation.NEAR]
+    return result.created and result.first and bool(near)
 
 
 def _saved(result: AddResult) -> str:
@@ -114,9 +124,10 @@ def _metrics(version: Version, earlier: Sequence[Version]) -> Iterator[str]:
         yield text
 
 
-def _next_step(result: AddResult) -> Iterator[str]:
+def _next_step(result: AddResult, path: str) -> Iterator[str]:
     version = result.version
-    if result.first and (short := without_version_words(version.name)):
+    short = _short_name(version.name, path)
+    if short and result.first and not became_copy(result):
         yield (
             f"hint: versions are kept for you; a short name like '{short}' ages better"
             f" (--name {short})."
@@ -125,6 +136,21 @@ def _next_step(result: AddResult) -> Iterator[str]:
         yield f"See it:  datacat diff {version.base} {version.ref}"
     else:
         yield f"Teammates run:  datacat pull {version.name}"
+
+
+def _short_name(name: str, path: str) -> str | None:
+    """A name without what counts versions by hand, if the folder's or this one has any of it."""
+    folder = os.path.basename(os.path.abspath(path))
+    # `data (1)` became `data-1`, in which nobody can see it any more.
+    short = without_version_words(folder if _normalised(folder) == name else name)
+    return _normalised(short) if short else None
+
+
+def _normalised(text: str) -> str | None:
+    try:
+        return normalise_name(text)
+    except InvalidInput:
+        return None
 
 
 def _nothing_new(result: AddResult, *, screen: Screen, path: str) -> Iterator[str]:

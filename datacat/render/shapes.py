@@ -42,6 +42,7 @@ from datacat.model import (
     Scalar,
     ScanResult,
     Shown,
+    Similar,
     StatusEntry,
     Undone,
     VerifyResult,
@@ -152,7 +153,24 @@ def added(of: AddResult) -> Document:
             "better": {metric: better.value for metric, better in of.unsaved.better.items()},
             "sources": list(of.unsaved.sources),
         },
+        "similar": [similar(one) for one in of.similar],
         "warnings": list(of.warnings),
+    }
+
+
+def similar(of: Similar) -> Document:
+    return {
+        "ref": of.ref,
+        "relation": of.relation.value,
+        "same_bytes_ratio": round(of.same_bytes_ratio, 6),
+        "same_files": of.same_files,
+        "same_bytes": of.same_bytes,
+        "files": of.files,
+        "bytes": of.bytes,
+        "added": of.added,
+        "modified": of.modified,
+        "removed": of.removed,
+        "renamed": of.renamed,
     }
 
 
@@ -237,6 +255,7 @@ def status(of: StatusEntry) -> Document:
         "files": of.files,
         "bytes": of.bytes,
         "identical_to": of.identical_to,
+        "similar": [similar(one) for one in of.similar],
         "missing": of.missing,
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datacat.model import Change, ChangeKind, StatusEntry
 from datacat.refs import parse
 from datacat.render.listing import short_version
+from datacat.render.similar import status_lines
 from datacat.render.table import Column, print_table
 from datacat.render.terminal import Screen
 from datacat.text import cell_width, count_of, human_bytes, printable
@@ -84,11 +85,15 @@ def _state(entry: StatusEntry) -> str:
 
 def change_lines(changes: Sequence[Change], *, limit: int) -> Iterator[str]:
     """`~ labels.csv`, one a line, and how many more."""
-    for change in changes[:limit]:
-        name = change.path if change.old_path is None else f"{change.old_path} → {change.path}"
-        yield f"{MARKS[change.change]} {printable(name)}"
+    yield from map(change_line, changes[:limit])
     if len(changes) > limit:
         yield f"… {len(changes) - limit:,} more"
+
+
+def change_line(change: Change) -> str:
+    """`~ labels.csv`."""
+    name = change.path if change.old_path is None else f"{change.old_path} → {change.path}"
+    return f"{MARKS[change.change]} {printable(name)}"
 
 
 def _untracked(screen: Screen, entry: StatusEntry) -> Iterator[str]:
@@ -99,6 +104,8 @@ def _untracked(screen: Screen, entry: StatusEntry) -> Iterator[str]:
     if entry.identical_to:
         yield f"  exactly {entry.identical_to}"
         yield f"  Track it:  datacat pull {entry.identical_to} -d {quoted}"
+    elif entry.similar:
+        yield from status_lines(entry.similar, screen=screen, typed=quoted)
     else:
         yield "  no version in the store is exactly this"
         yield f"  Save:  datacat add {quoted}"

@@ -58,6 +58,12 @@ class Screen:
             self.notes.write(line + "\n")
         self.notes.flush()
 
+    def ask(self, lines: Iterable[str]) -> None:
+        """Write what a person has to read before they can answer, to standard error."""
+        for line in lines:
+            self.notes.write(line + "\n")
+        self.notes.flush()
+
     def warn(self, text: str) -> None:
         """Write a warning to standard error, also with `--json`."""
         self.notes.write(f"warning: {text}\n")

@@ -25,6 +25,7 @@ from datacat.store.organising import Organising
 from datacat.store.removing import Removing
 from datacat.store.saving import Saving
 from datacat.store.upkeep import Upkeep
+from datacat.working_copy.request import SIMILAR
 
 __all__ = ["Store"]
 
@@ -44,15 +45,17 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
         options: Options = NO_OPTIONS,
         ignore: Sequence[str] = (),
         link: LinkMode | None = None,
+        similar: float = SIMILAR,
     ) -> Store:
         """Open an existing store. Raises `NoStore` when there is none at `url`.
 
         `options` are those of the storage behind a URL, without secrets (`store_options`);
         `ignore` are patterns of names that are never saved, besides the default ones; `link` is
-        how `pull` puts files in place, by default as the store says.
+        how `pull` puts files in place, by default as the store says; `similar` is the share of
+        bytes from which a folder counts as nearly the same as a version.
         """
         backend = open_backend(url, options)
-        return cls(assemble(backend, client=client), ignore=ignore, link=link)
+        return cls(assemble(backend, client=client), ignore=ignore, link=link, similar=similar)
 
     @classmethod
     def on(cls, backend: Backend, *, client: Client, ignore: Sequence[str] = ()) -> Store:

@@ -14,6 +14,7 @@ from datacat.errors import InvalidInput
 from datacat.model import Better, LinkMode, StoreInfo, Words
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Listener, StopSignal
+from datacat.working_copy.request import SIMILAR
 
 PathLike = str | os.PathLike[str]
 
@@ -22,9 +23,17 @@ class Handle:
     """An opened store. The verbs are in the classes that derive from this one."""
 
     def __init__(
-        self, opened: OpenedStore, *, ignore: Sequence[str] = (), link: LinkMode | None = None
+        self,
+        opened: OpenedStore,
+        *,
+        ignore: Sequence[str] = (),
+        link: LinkMode | None = None,
+        similar: float = SIMILAR,
     ) -> None:
+        if not 0 <= similar <= 1:
+            raise InvalidInput(f"similar is {similar}; expected a share from 0 to 1")
         self._opened = opened
+        self._similar = similar
         self._ignore = tuple(ignore)
         self._link = link
 

@@ -103,6 +103,9 @@ class Looking(Handle):
     ) -> list[StatusEntry]:
         """What local folders are, and what changed in them. `hash_all` reads every file.
 
+        A folder that is no working copy is compared by content with every version: `identical_to`
+        and `similar` of its entry say what it is.
+
         >>> _ = Path("cmr/notes.txt").write_text("to do")
         >>> [(entry.ref, entry.state, len(entry.changes)) for entry in store.status(["cmr"])]
         [('cmr@v1', 'changed', 1)]
@@ -112,6 +115,7 @@ class Looking(Handle):
             [Path(path) for path in paths],
             hash_all=hash_all,
             ignore=self._ignore,
+            similar=self._similar,
             watch=watching(listener, stop),
         )
 

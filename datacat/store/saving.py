@@ -13,7 +13,7 @@ from datacat.store.handle import Handle, PathLike, directions, watching
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.naming import Word
 from datacat.working_copy.registering import LINKS
-from datacat.working_copy.request import SaveRequest
+from datacat.working_copy.request import Decide, SaveRequest
 from datacat.working_copy.save import save
 
 
@@ -40,6 +40,7 @@ class Saving(Handle):
         force: bool = False,
         dry_run: bool = False,
         layout: Layout | None = None,
+        decide: Decide | None = None,
         listener: Listener = ignore,
         stop: StopSignal | None = None,
     ) -> AddResult:
@@ -52,6 +53,12 @@ class Saving(Handle):
         `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
         saved a newer version, `dry_run` only looks. `layout` says how the files are kept that are
         not small, if not as the store does it.
+
+        A folder that would make a new dataset is compared with all that the team has; `similar` of
+        the result are the versions that it shares most of its content with. When it is nearly one
+        of them, `decide` is called with a `SimilarFound` before anything is stored, and says
+        whether to save it as the next version of that, as a separate dataset (as without `decide`)
+        or not at all. `new` does not look.
 
         Raises `Failed` (unreadable or changing files), `InvalidInput` (names), `NotFound`
         (sources), `Conflict` (someone saved meanwhile), `StorageError`, `OutcomeUnknown`.
@@ -83,6 +90,8 @@ class Saving(Handle):
             dry_run=dry_run,
             layout=layout,
             ignore=self._ignore,
+            similar=self._similar,
+            decide=decide,
         )
         return save(self._opened, request, watching(listener, stop))
 

@@ -51,6 +51,7 @@ from datacat.transfer.tree import (
     hash_open_file,
     hashed_row,
     note_digests,
+    note_same_size,
     tasks,
     total_bytes,
 )
@@ -148,26 +149,29 @@ class Ingest:
         run("delete from new_chunks where container in (select container from barred)")
         self._set_aside()
         begin_hashing(self._workspace)
+        note_same_size(self._workspace)
         run(
             """
             create table known as
             select distinct digest from (
-                select digest from objects where size in (select size from tree)
+                select digest from same_size
                 union all
                 select digest from new_chunks
             )
             """
         )
-        # An empty file has no bytes to store; a digest that is known from the stat cache need not
-        # be computed again when its content is in the store. `alike`: content of this size is in
-        # the store or occurs twice here, so the file is hashed before it is copied.
+        # An empty file has no bytes to store; a digest that is known already need not be computed
+        # again when its content is in the store. `alike`: the content may be in the store or occur
+        # twice here, so the file is hashed before it is copied.
         run(
             f"""
-            create table to_read as
+            create or replace table to_read as
             select {TO_READ}, e.object as old,
-                   count(*) over (partition by size) > 1
-                   or size in (select size from objects)
-                   or size in (select size from new_chunks) as alike
+                   case when digest is not null
+                        then count(*) over (partition by digest) > 1
+                        else count(*) over (partition by size) > 1
+                             or size in (select size from same_size)
+                             or size in (select size from new_chunks) end as alike
             from tree t left join edits e using (path)
             where kind = 'file'
               and (digest is null

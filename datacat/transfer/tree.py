@@ -77,6 +77,17 @@ def begin_hashing(workspace: Workspace) -> None:
     )
 
 
+def note_same_size(workspace: Workspace) -> None:
+    """Make the table `same_size(digest, size)`, if it is not there: what the store holds of the
+    sizes that occur in `tree`. No other content of the tree can be in the store."""
+    workspace.execute(
+        """
+        create table if not exists same_size as
+        select digest, size from objects where size in (select size from tree where kind = 'file')
+        """
+    )
+
+
 def note_digests(workspace: Workspace) -> None:
     """Put what was read into `tree`: the digests, and what the files were at that moment."""
     workspace.execute(

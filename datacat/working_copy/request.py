@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datacat.model import Better, Code, Layout, Scalar
+from datacat.model import Better, Code, Layout, SaveAs, Scalar, SimilarFound
 from datacat.working_copy.naming import Word
+
+Decide = Callable[[SimilarFound], SaveAs]
+"""Who answers what to do with a folder that is nearly a version. May raise, to give up."""
+
+SIMILAR = 0.8
+"""The share of bytes from which a version counts as similar, if nobody says another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +24,10 @@ class SaveRequest:
     `new_version` makes known content the newest version; `only_here` lets a partial copy remove
     the files that were not pulled; `force` saves over somebody else's newer version; `layout` says
     how files are kept, if not as the store does it.
+
+    A folder that would make a new dataset is compared with what the team has; from the share
+    `similar` of its bytes on it counts as nearly the same, and `decide` is asked. Without it, it
+    becomes a separate dataset.
     """
 
     path: Path
@@ -38,3 +48,5 @@ class SaveRequest:
     dry_run: bool = False
     layout: Layout | None = None
     ignore: tuple[str, ...] = ()
+    similar: float = SIMILAR
+    decide: Decide | None = None

@@ -3,6 +3,9 @@
 Scan, take known digests from the stat cache, read and store the rest, write segment and manifest,
 commit one record. The folder is then marked as a working copy of what was saved, so that the next
 add knows its base and can tell when someone else saved in between.
+
+A folder under a new name is compared with what the team has: before any of it is stored when that
+is likely to find something, else when all of it was read anyway, and always before anybody sees it.
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ from datacat.catalog.query import CatalogQuery
 from datacat.create import begin_log
 from datacat.errors import DatacatError, Failed
 from datacat.manifest import diff
-from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.model import AddResult, Changes, Unsaved, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
-from datacat.text import count_of, printable
+from datacat.text import printable
 from datacat.transfer.arrangement import Arrangement
 from datacat.transfer.executor import threads
 from datacat.transfer.ingest import Ingest
 from datacat.transfer.journal import ChunkRow, Journal, adopt
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.conflict import OvertakenMeanwhileError, conflict
+from datacat.working_copy.entries import keep_unpulled, make_entries, repeated_bytes
+from datacat.working_copy.likely import hash_if_likely
 from datacat.working_copy.lookup import attach_index, attach_manifest
 from datacat.working_copy.mark import attach_listing, mark_saved
 from datacat.working_copy.publish import (
@@ -36,10 +40,11 @@ from datacat.working_copy.publish import (
     choose_chunks,
     publish,
 )
+from datacat.working_copy.question import DeclinedError, Question, asked_once
 from datacat.working_copy.registering import keep_registered
 from datacat.working_copy.request import SaveRequest
-from datacat.working_copy.safe_path import check_entries
 from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
+from datacat.working_copy.similarity import Similarity
 from datacat.working_copy.target import Target, find_sources, find_target
 from datacat.working_copy.walk_report import refuse_not_utf8
 
@@ -60,6 +65,7 @@ def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
     Raises `Failed` (unreadable, changing), `InvalidInput`, `NotFound`, `Conflict`,
     `StorageError`, `OutcomeUnknown`.
     """
+    request = replace(request, decide=asked_once(request.decide))
     for _ in range(CONDEMNED_TRIES):
         with Workspace() as workspace, suppress(CondemnedMeanwhileError, OvertakenMeanwhileError):
             result = _Save(store, request, watch, workspace).run()
@@ -86,6 +92,9 @@ class _Save:
             begin_log(store.backend, client=store.client)
             self._snapshot = store.catalog.sync()
         self._query = CatalogQuery(self._snapshot, store=store.backend.url)
+        self._similarity: Similarity | None = None
+        self._question: Question | None = None
+        self._followed: Version | None = None
 
     def run(self) -> AddResult:
         request = self._request
@@ -101,61 +110,50 @@ class _Save:
             self._query, root=scanned.root, name=request.name, marked=scanned.marker
         )
         sources = find_sources(self._store, self._query, request.sources)
-        kept = self._keep_unpulled(scanned, target)
-        self._refuse_nothing(scanned)
+        kept = keep_unpulled(
+            self._store,
+            self._workspace,
+            self._query,
+            scanned,
+            target=target,
+            path=request.path,
+            only_here=request.only_here,
+        )
         attach_index(self._store, self._workspace, self._query, needed=None)
-        if request.dry_run or (target.overtaken and not request.force):
-            result = self._look(scanned, target, sources)
-        else:
-            result = self._store_and_publish(scanned, target, sources)
+        if target.first and scanned.marker is None and not request.new:
+            self._similarity = Similarity(
+                self._store,
+                self._workspace,
+                self._query,
+                head=self._snapshot.seq,
+                threshold=request.similar,
+                watch=self._watch,
+            )
+            self._question = Question(
+                self._similarity, self._query, root=scanned.root, decide=request.decide
+            )
+        try:
+            if request.dry_run or (target.overtaken and not request.force):
+                result = self._look(scanned, target, sources)
+            else:
+                result = self._store_and_publish(scanned, target, sources)
+        except DeclinedError as declined:
+            return AddResult(version=declined.version, created=False, declined=True)
         if not (result.created or request.dry_run):
             self._mark_known(scanned, target, result.version)
         return replace(
             result,
-            skipped=_skipped(scanned),
-            skipped_count=_skipped_count(scanned),
-            warnings=(*_warnings(scanned), *_not_compared(request)),
+            skipped=scanned.report.skipped,
+            skipped_count=scanned.report.skipped_count,
+            warnings=(*scanned.report.warnings, *_not_compared(request)),
             kept=kept,
-            repeated_bytes=self._repeated_bytes() if result.created else 0,
-            first=target.first and result.created,
+            repeated_bytes=repeated_bytes(self._workspace) if result.created else 0,
             renamed=target.asked if target.asked != target.name else None,
+            first=result.created and target.first and result.version.number == 1,
+            similar=self._similarity.found if self._similarity and result.created else (),
             newest=self._newer(result) if not result.created else None,
             unsaved=_unsaved(request, sources, result.version),
         )
-
-    def _keep_unpulled(self, scanned: Scanned, target: Target) -> int:
-        """Make `kept`: entries of the base that a partial copy does not hold and leaves alone."""
-        self._workspace.execute(f"create table kept ({DDL})")
-        marked = scanned.marker
-        if marked is None or not marked.partial or self._request.only_here or target.base is None:
-            return 0
-        if target.gone:
-            raise Failed(
-                f"{printable(str(self._request.path))} is a part of {target.base.ref}, which is"
-                " gone for good with the files that you did not pull",
-                kind="base_gone",
-                hint="Add what is here to a copy of the newest version, or save it alone:"
-                " --only-here.",
-            )
-        attach_manifest(self._store, self._workspace, self._query, target.base, "base_files")
-        attach_listing(self._workspace, scanned.root, marked, "pulled_files")
-        self._workspace.execute(
-            f"""
-            insert into kept select {COLUMNS} from base_files
-            where path not in (select path from pulled_files)
-              and path not in (select path from tree)
-            """
-        )
-        return int(self._workspace.row("select count(*) from kept where kind = 'file'")[0])
-
-    def _refuse_nothing(self, scanned: Scanned) -> None:
-        (found,) = self._workspace.row(
-            "select (select count(*) from tree) + (select count(*) from kept)"
-        )
-        if not found:
-            raise Failed(
-                f"{printable(str(scanned.root))} holds nothing to save", kind="nothing_to_save"
-            )
 
     # Looking only
 
@@ -163,7 +161,7 @@ class _Save:
         """What an add would do, or the reason why it must not be done; stores nothing."""
         hash_tree(self._workspace, scanned, store=self._store, watch=self._watch)
         keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
-        tree = self._entries()
+        tree = make_entries(self._workspace, algorithm=self._store.algorithm)
         known = self._known(target, tree, sources)
         if known is not None:
             return AddResult(version=known, created=False, dry_run=self._request.dry_run)
@@ -183,7 +181,7 @@ class _Save:
         request, newest = self._request, target.newest
         version = Version(
             name=target.name,
-            number=newest.number + 1 if newest else 1,
+            number=self._query.next_number(target.name),
             hash=tree.hex(),
             message=request.message,
             author=self._store.client.user,
@@ -219,17 +217,20 @@ class _Save:
     def _store_and_publish(
         self, scanned: Scanned, target: Target, sources: tuple[str, ...]
     ) -> AddResult:
+        target = self._ask_early(scanned, target)
         folder = self._store.cache / "sessions"
         adopted = adopt(folder, self._store.backend)
         journal = Journal.begin(folder, self._session)
         try:
-            self._find_edits(target)
+            self._find_edits(scanned, target)
             self._ingest(scanned, journal, adopted.rows)
-            tree = self._entries()
+            tree = make_entries(self._workspace, algorithm=self._store.algorithm)
             known = self._known(target, tree, sources)
             if known is not None:
                 result = AddResult(version=known, created=False)
             else:
+                if self._question is not None:
+                    target = self._question.settle(target)
                 choose_chunks(self._workspace)
                 version = publish(
                     self._store,
@@ -256,10 +257,28 @@ class _Save:
         keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
         return result
 
-    def _find_edits(self, target: Target) -> None:
+    def _ask_early(self, scanned: Scanned, target: Target) -> Target:
+        """Settle the question before anything is stored, if there probably is one. Then the content
+        that differs is stored as edits of what the folder is similar to."""
+        if self._similarity is None or self._question is None:
+            return target
+        likely = hash_if_likely(
+            self._store,
+            self._workspace,
+            scanned,
+            threshold=self._request.similar,
+            watch=self._watch,
+        )
+        if likely:
+            target = self._question.settle(target)
+            self._followed = self._similarity.best
+        return target
+
+    def _find_edits(self, scanned: Scanned, target: Target) -> None:
         """Make `edits`: files that may have changed since the version that this one follows, and
         the content that they had in it, unless it was so much more that it is hardly the same."""
-        base = target.newest if target.gone else target.base or target.newest
+        older = target.newest if target.gone else target.base or target.newest
+        base = self._followed or older or self._origin(scanned)
         if base is None:
             self._workspace.execute("create table edits (path varchar, object blob)")
             return
@@ -273,6 +292,14 @@ class _Save:
               and f.size <= {SHRUNK} * t.size and t.digest is distinct from f.digest
             """
         )
+
+    def _origin(self, scanned: Scanned) -> Version | None:
+        """The version that a working copy started from, also when it goes to another dataset."""
+        marked = scanned.marker
+        if marked is None or self._query.current_name(marked.name) is None:
+            return None
+        version = self._query.find_version(marked.name, marked.number)
+        return None if version is None or self._query.is_gone(version) else version
 
     def _ingest(self, scanned: Scanned, journal: Journal, adopted: list[ChunkRow]) -> None:
         jobs = self._store.client.jobs
@@ -296,37 +323,6 @@ class _Save:
             # What was hashed so far is remembered, so that an interrupted add goes on from there.
             keep_digests(self._workspace, scanned, algorithm=self._store.algorithm)
             raise
-
-    def _entries(self) -> bytes:
-        """Make `entries`, all that the version will hold; returns its tree digest."""
-        self._workspace.execute(
-            f"create table entries as select {COLUMNS} from tree"
-            f" union all select {COLUMNS} from kept"
-        )
-        # A folder that is empty here may hold files that were not pulled, and the other way round.
-        self._workspace.execute(
-            """
-            delete from entries where kind = 'dir' and path in (
-                select array_to_string(parts[1:depth], '/')
-                from (
-                    select string_split(path, '/') as parts from entries
-                    where exists (from kept)
-                ), unnest(range(1, len(parts))) d(depth)
-            )
-            """
-        )
-        check_entries(self._workspace, "entries", listing="the folder", error=Failed)
-        return tree_digest(self._workspace, "entries", algorithm=self._store.algorithm)
-
-    def _repeated_bytes(self) -> int:
-        (repeated,) = self._workspace.row(
-            """
-            select (sum(size) - (select sum(size) from (select distinct digest, size from entries
-                    where kind = 'file')))::bigint
-            from entries where kind = 'file'
-            """
-        )
-        return int(repeated or 0)
 
     def _known(self, target: Target, tree: bytes, sources: tuple[str, ...]) -> Version | None:
         """The version that has exactly this content already, unless it shall be saved anyway."""
@@ -382,22 +378,6 @@ def _identity(version: Version | None) -> tuple[str, int] | None:
     return (version.name, version.number) if version else None
 
 
-def _skipped(scanned: Scanned) -> tuple[str, ...]:
-    report = scanned.report
-    ignored = [
-        f"{entry.rule} ({entry.count:,})" if entry.count > 1 else entry.rule
-        for entry in report.ignored
-    ]
-    special = [f"{path} (not a file)" for path in report.special.first]
-    return (*ignored, *special, *(f"{path} (the store)" for path in report.stores))
-
-
-def _skipped_count(scanned: Scanned) -> int:
-    report = scanned.report
-    ignored = sum(entry.count for entry in report.ignored)
-    return ignored + report.special.count + len(report.stores)
-
-
 def _not_compared(request: SaveRequest) -> Iterator[str]:
     """Metrics that are no number are probably a typing error, or a run that diverged."""
     for name, value in request.metrics.items():
@@ -406,14 +386,3 @@ def _not_compared(request: SaveRequest) -> Iterator[str]:
                 f"metric {printable(name)} is '{printable(str(value))[:80]}', not a number:"
                 " it is kept, but never compared"
             )
-
-
-def _warnings(scanned: Scanned) -> tuple[str, ...]:
-    escaping = scanned.report.escaping
-    if not escaping.count:
-        return ()
-    named = ", ".join(printable(path) for path in escaping.first[:3])
-    return (
-        f"{count_of(escaping.count, 'link points', 'links point')} outside the folder; saved as"
-        f" links, without what they point to: {named}",
-    )

@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datacat.catalog.query import CatalogQuery
-from datacat.errors import NotFound
+from datacat.errors import Corrupt, NotFound
 from datacat.manifest import diff
 from datacat.manifest.entry import tree_digest
-from datacat.model import StatusEntry, Version
+from datacat.model import Similar, StatusEntry, Version
 from datacat.opened import OpenedStore, Watch
+from datacat.progress import Noted
 from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.working_copy import marker
 from datacat.working_copy.compare import compare_folder, hash_tree
+from datacat.working_copy.lookup import attach_index
 from datacat.working_copy.mark import attach_listing
 from datacat.working_copy.marker import Marker
 from datacat.working_copy.registering import LINKS, keep_registered
 from datacat.working_copy.scan import keep_digests, scan_folder
+from datacat.working_copy.similarity import Similarity
 
 
 def status(
@@ -28,14 +31,16 @@ def status(
     *,
     hash_all: bool,
     ignore: Sequence[str],
+    similar: float,
     watch: Watch,
 ) -> list[StatusEntry]:
     """One entry for each working copy in, above and one level below each path.
 
-    A path without any is compared by content with all versions. Raises `NotFound` for a path that
-    does not exist.
+    A path without any is compared by content with all versions; from the share `similar` of bytes
+    on one counts as similar. Raises `NotFound` for a path that does not exist.
     """
-    query = CatalogQuery(store.catalog.sync())
+    snapshot = store.catalog.sync()
+    query = CatalogQuery(snapshot)
     entries: list[StatusEntry] = []
     for path in paths:
         if not os.path.lexists(path):
@@ -47,7 +52,17 @@ def status(
                 for root in roots
             ]
         else:
-            entries.append(_of_other(store, query, path, ignore=ignore, watch=watch))
+            entries.append(
+                _of_other(
+                    store,
+                    query,
+                    path,
+                    head=snapshot.seq,
+                    ignore=ignore,
+                    similar=similar,
+                    watch=watch,
+                )
+            )
     return entries
 
 
@@ -103,16 +118,30 @@ def _of_other(
     query: CatalogQuery,
     path: Path,
     *,
+    head: int,
     ignore: Sequence[str],
+    similar: float,
     watch: Watch,
 ) -> StatusEntry:
-    """A folder that datacat did not make: the version with exactly this content, if any."""
+    """A folder that datacat did not make: the version with exactly this content, if any, else
+    those that are similar."""
+    found: tuple[Similar, ...] = ()
     with Workspace() as workspace:
         scanned = scan_folder(workspace, path, store=store, watch=watch, ignore=ignore)
         hash_tree(workspace, scanned, store=store, watch=watch)
         keep_digests(workspace, scanned, algorithm=store.algorithm)
         tree = tree_digest(workspace, "tree", algorithm=store.algorithm)
-    known = query.version_by_tree(tree.hex()) if scanned.report.files else None
+        known = query.version_by_tree(tree.hex()) if scanned.report.files else None
+        if known is None:
+            similarity = Similarity(
+                store, workspace, query, head=head, threshold=similar, watch=watch
+            )
+            try:
+                attach_index(store, workspace, query, needed=None)
+                found = similarity.found
+            except Corrupt as error:
+                # `verify` names what is damaged; what else the folder is can still be said.
+                watch.listener(Noted(f"not compared with similar versions: {error}"))
     return StatusEntry(
         path=str(scanned.root),
         ref=None,
@@ -125,4 +154,5 @@ def _of_other(
         files=scanned.report.files,
         bytes=scanned.report.bytes,
         identical_to=known.ref if known else None,
+        similar=found,
     )

@@ -50,6 +50,33 @@ class WalkReport:
     escaping: Named
     stores: tuple[str, ...]
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was left out, in words: rules with how often they did, the first special files."""
+        ignored = [
+            f"{entry.rule} ({entry.count:,})" if entry.count > 1 else entry.rule
+            for entry in self.ignored
+        ]
+        special = [f"{path} (not a file)" for path in self.special.first]
+        return (*ignored, *special, *(f"{path} (the store)" for path in self.stores))
+
+    @property
+    def skipped_count(self) -> int:
+        """How many entries were left out."""
+        ignored = sum(entry.count for entry in self.ignored)
+        return ignored + self.special.count + len(self.stores)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may not be saved as its owner thinks."""
+        if not self.escaping.count:
+            return ()
+        named = ", ".join(printable(path) for path in self.escaping.first[:3])
+        return (
+            f"{count_of(self.escaping.count, 'link points', 'links point')} outside the folder;"
+            f" saved as links, without what they point to: {named}",
+        )
+
 
 class Collected:
     """A count and the first few names, so that a million of them take no memory."""

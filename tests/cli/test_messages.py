@@ -196,11 +196,23 @@ def test_the_content_of_a_team_is_known_under_any_name(bob: Person, cmr: Path) -
     ]
     assert seen(bob, "status", "cmr_final_v2_new")[1] == "  exactly cmr@v1"
     (copy / "extra").write_text("x")
-    assert seen(bob, "status", "cmr_final_v2_new")[1] == "  no version in the store is exactly this"
-    # Nobody is asked: a name of its own, and one hint.
-    saved, hint = seen(bob, "add", "cmr_final_v2_new")
+    assert seen(bob, "status", "cmr_final_v2_new")[1] == (
+        "  99% the same as cmr@v1 (alice, just now): 1 file only here"
+    )
+    # Nobody is asked: a name of its own, and a warning that says what to do.
+    warning, saved, told = seen(bob, "add", "cmr_final_v2_new")
+    assert warning == (
+        "warning: this is 99% the same as cmr@v1 by alice (3 of 4 files, 400.0 of 400.0 kB);"
+        " saved as the separate dataset cmr-final-v2-new@v1."
+        " To make it the next version of cmr:  --name cmr"
+    )
     assert saved.startswith("Saved cmr-final-v2-new@v1: 4 files, 400.0 kB  (1 B new, ")
-    assert hint.startswith("hint: versions are kept for you; a short name like 'cmr' ages better")
+    assert told == "Teammates run:  datacat pull cmr-final-v2-new"
+    (bob.home / "cmr_final_v3").mkdir()
+    (bob.home / "cmr_final_v3" / "own").write_text("something else")
+    assert seen(bob, "add", "cmr_final_v3")[-1] == (
+        "hint: versions are kept for you; a short name like 'cmr' ages better (--name cmr)."
+    )
 
 
 def test_of_several_paths_those_before_a_failure_are_saved(alice: Person, store: Path) -> None:

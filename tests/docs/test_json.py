@@ -27,6 +27,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Version": (shapes.version, model.Version),
     "Run": (lambda of: shapes.run(of, ["dice"]), model.Version),
     "Added": (shapes.added, model.AddResult),
+    "Similar": (shapes.similar, model.Similar),
     "Pulled": (shapes.pulled, model.PullResult),
     "Dataset": (shapes.dataset, model.Dataset),
     "File": (shapes.file, model.FileInfo),
