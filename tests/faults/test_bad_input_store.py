@@ -168,9 +168,9 @@ def test_the_drive_goes_away_during_add(
     source = write(tmp_path / "new", {"f": os.urandom(size)})
     finish = packing.Packing.finish
 
-    def finishing(self: Any) -> None:
+    def finishing(self: Any, *how: Any, **options: Any) -> None:
         place.rename(away)
-        finish(self)
+        finish(self, *how, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(packing.Packing, "finish", finishing)

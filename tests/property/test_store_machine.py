@@ -311,6 +311,8 @@ class StoreMachine(RuleBasedStateMachine):
         *,
         force: bool,
     ) -> None:
+        if self.place is None and mode in (LinkMode.HARDLINK, LinkMode.SYMLINK):
+            mode = LinkMode.COPY  # nothing can be linked into memory
         before, listed = self.expected[folder], dict(copy.listed)
         kind = None
         replaced: set[str] = set()
