@@ -18,7 +18,7 @@ import pytest
 from tests.faults.damaged import TIMES
 from tests.faults.mutations import MUTATIONS
 
-SHARDS = 8
+SHARDS = 4
 STORES = 10 * TIMES
 """Mutated stores of each shard."""
 

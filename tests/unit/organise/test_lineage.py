@@ -162,7 +162,7 @@ def walked(
     return edges
 
 
-@searching(25)
+@searching(10)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 6))
 def test_random_graphs(seed: int, count: int, depth: int) -> None:
     """Diamonds and all: each edge once, none missing, the nearest first, and the right warnings."""

@@ -118,7 +118,7 @@ def trees(draw: st.DrawFn) -> Files:
     threshold=st.sampled_from([0.05, 0.5, 0.8, 1.0]),
     trashed=st.sets(st.integers(0, 6), max_size=2),
 )
-@searching(60)
+@searching(25)
 def test_against_the_model(
     tmp_path_factory: pytest.TempPathFactory,
     versions: list[tuple[str, Files]],
