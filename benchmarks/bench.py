@@ -93,6 +93,21 @@ class Bench:
         met = seconds is None or ours.wall <= seconds
         self._row(Row(work, f"{ours.wall:.2f} s", "", "", bar, ours.peak_mib, met))
 
+    def beyond(self, work: str, ours: Series, baseline: Series, seconds: float) -> None:
+        """A row that may take at most so many seconds longer than a baseline of the same run."""
+        extra = ours.wall - baseline.wall
+        self._row(
+            Row(
+                work,
+                f"{ours.wall:.2f} s",
+                f"{baseline.name} {baseline.wall:.2f} s",
+                f"{extra:+.2f} s",
+                f"≤ {seconds:g} s more",
+                ours.peak_mib,
+                extra <= seconds,
+            )
+        )
+
     def within_memory(self, work: str, ours: Series, mib: float) -> None:
         """A row whose peak memory must be within a limit."""
         met = ours.peak_mib <= mib

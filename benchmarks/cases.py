@@ -182,10 +182,52 @@ def catalog(bench: Bench) -> None:
         bench.within(work, asked, 0.5)
 
 
-def _fill_log(store: Path, *, datasets: int, versions: int) -> None:
+def _fill_log(store: Path, *, datasets: int, versions: int, sketch_entries: int = 16) -> None:
     from catalog_log import write_log
 
-    write_log(store, datasets=datasets, versions=versions)
+    write_log(store, datasets=datasets, versions=versions, sketch_entries=sketch_entries)
+
+
+def similar(bench: Bench) -> None:
+    """What an edited copy of a folder is, among many versions."""
+    count = max(500, int(100_000 * bench.scale))
+    versions = max(100, int(10_000 * bench.scale))
+    bench.fresh_store()
+    # They do not say where their content lies: each may be similar, as far as the catalog knows.
+    apart(_fill_log, bench.store, datasets=versions // 10, versions=versions, sketch_entries=128)
+    source = bench.workdir / "small"
+    many_files(source, count, 1024)
+    bench.datacat("add", str(source), "--name", "original")
+    remove(source / ".datacat")
+    for folder in sorted(source.iterdir())[::10]:
+        (folder / "f0000.bin").write_bytes(b"edited")
+    looked = ["add", "-n", str(source), "--name", "copy"]
+    # Reads every file once, so that only what comes after it is measured.
+    bench.datacat(*looked)
+    (sketches,) = bench.home.glob("cache/datacat/*/sketches")
+
+    def without() -> Sequence[str]:
+        settle(source)
+        return [DATACAT, "-q", *looked, "--new"]
+
+    def again() -> Sequence[str]:
+        settle(source)
+        return [DATACAT, "-q", *looked]
+
+    def first() -> Sequence[str]:
+        remove(sketches)
+        return again()
+
+    plain, ours, cold = Series("--new, which does not look,"), Series("again"), Series("first")
+    alternate(
+        bench.rounds,
+        (plain, without, bench.environment),
+        (ours, again, bench.environment),
+        (cold, first, bench.environment),
+    )
+    name = f"add -n of an edited copy of {count:,} files, among {versions:,} versions"
+    bench.beyond(name, ours, plain, 0.5)
+    bench.beyond("the same, the first time on a machine", cold, plain, 2.0)
 
 
 def million(bench: Bench) -> None:
@@ -213,4 +255,4 @@ def million(bench: Bench) -> None:
     once("verify of it", "verify", "million@v1")
 
 
-CASES = {"large": large, "small": small, "catalog": catalog, "million": million}
+CASES = {"large": large, "small": small, "catalog": catalog, "similar": similar, "million": million}

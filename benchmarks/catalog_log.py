@@ -17,11 +17,12 @@ from datacat.catalog.log import Log, digest_of
 from datacat.catalog.record import ChangeCounts, StoredFile, VersionAdd, encode
 
 
-def write_log(store: Path, *, datasets: int, versions: int) -> None:
+def write_log(store: Path, *, datasets: int, versions: int, sketch_entries: int = 16) -> None:
     """Append `versions` records over `datasets` names to the log of an empty store, and its
     bundles. Written as plain files: making each durable would take an hour.
 
     Each version is made from one of the dataset with half its number: all of them hang together.
+    Each has a sketch as of `sketch_entries` different contents; a large version has 128.
     """
     backend = PosixBackend(store)
     log = Log(backend, genesis=backend.read(layout.STORE))
@@ -32,7 +33,7 @@ def write_log(store: Path, *, datasets: int, versions: int) -> None:
         dataset, number = index % datasets, index // datasets + 1
         tree = hashlib.sha256(str(index).encode()).hexdigest()
         session = f"{index:032x}"
-        sketch = base64.b64encode(random.Random(tree).randbytes(2_048)).decode()
+        sketch = base64.b64encode(random.Random(tree).randbytes(16 * sketch_entries)).decode()
         record = VersionAdd(
             seq=seq,
             txid=session,

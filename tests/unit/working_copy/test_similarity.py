@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -38,9 +39,10 @@ class Team:
     store: Store
     folder: Path
     saved: dict[str, Files] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def save(self, name: str, files: Files) -> str:
-        folder = write(self.folder / f"from-{len(self.saved)}", files)
+        folder = write(self.folder / f"from-{next(self.numbers)}", files)
         result = self.store.add(folder, name=name, new=True, new_version=True)
         self.saved[result.version.ref] = files
         return result.version.ref
@@ -102,38 +104,40 @@ def assert_exact(found: Similar, folder: Files, version: Files) -> None:
 PATHS = [f"{a}/{b}" for a in "xyz" for b in range(6)]
 
 
-@st.composite
-def trees(draw: st.DrawFn) -> Files:
-    sized = draw(st.dictionaries(st.sampled_from(PATHS), st.integers(0, 30), max_size=18))
-    # One content in ten is as large as all others together.
+Drawn = Mapping[str, int]
+TREES = st.dictionaries(st.sampled_from(PATHS), st.integers(0, 30), max_size=18)
+
+
+def files_of(drawn: Drawn) -> Files:
+    """One content in ten is as large as all others together, one is empty."""
     return {
         path: content((n % 7) * 100 + (20_000 if n % 10 == 9 else 0), 2 * n)
-        for path, n in sized.items()
+        for path, n in drawn.items()
     }
 
 
 @given(
-    versions=st.lists(st.tuples(st.sampled_from("abc"), trees()), max_size=7),
-    folder=trees(),
+    versions=st.lists(st.tuples(st.sampled_from("abc"), TREES), max_size=7),
+    drawn=TREES,
     threshold=st.sampled_from([0.05, 0.5, 0.8, 1.0]),
     trashed=st.sets(st.integers(0, 6), max_size=2),
 )
 @searching(25)
 def test_against_the_model(
     tmp_path_factory: pytest.TempPathFactory,
-    versions: list[tuple[str, Files]],
-    folder: Files,
+    versions: list[tuple[str, Drawn]],
+    drawn: Drawn,
     threshold: float,
     trashed: set[int],
 ) -> None:
-    top = tmp_path_factory.mktemp("team")
+    top, folder = tmp_path_factory.mktemp("team"), files_of(drawn)
     client = make_client(top)
     url = make_store("memory", top, client=client).url
     with Store.open(url, client=client, similar=threshold) as store:
         team = Team(store, top)
-        for name, files in versions:
-            if files:
-                team.save(name, files)
+        for name, listed in versions:
+            if listed:
+                team.save(name, files_of(listed))
         refs = list(team.saved)
         gone = {refs[n] for n in trashed if n < len(refs)}
         if gone:
