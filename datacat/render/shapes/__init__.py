@@ -1,0 +1,81 @@
+"""The shapes of JSON answers: snake_case, null rather than missing, only ever added to."""
+
+from datacat.render.shapes.document import Document
+from datacat.render.shapes.drive import (
+    adopted,
+    copy_group,
+    copy_place,
+    kept_file,
+    left_out,
+    scanned,
+    undone,
+)
+from datacat.render.shapes.folder import added, change, diff, pulled, similar, status
+from datacat.render.shapes.health import (
+    check,
+    damage,
+    dataset_disk_use,
+    diagnosis,
+    disk_use,
+    verified,
+)
+from datacat.render.shapes.names import alias, alias_change, edge, lineage, lineage_warning, renamed
+from datacat.render.shapes.removal import collected, collection, removed, restored, waiting
+from datacat.render.shapes.version import (
+    contents,
+    copy,
+    dataset,
+    file,
+    found_file,
+    joined,
+    log_entry,
+    run,
+    runs,
+    shown,
+    version,
+)
+
+__all__ = [
+    "Document",
+    "added",
+    "adopted",
+    "alias",
+    "alias_change",
+    "change",
+    "check",
+    "collected",
+    "collection",
+    "contents",
+    "copy",
+    "copy_group",
+    "copy_place",
+    "damage",
+    "dataset",
+    "dataset_disk_use",
+    "diagnosis",
+    "diff",
+    "disk_use",
+    "edge",
+    "file",
+    "found_file",
+    "joined",
+    "kept_file",
+    "left_out",
+    "lineage",
+    "lineage_warning",
+    "log_entry",
+    "pulled",
+    "removed",
+    "renamed",
+    "restored",
+    "run",
+    "runs",
+    "scanned",
+    "shown",
+    "similar",
+    "status",
+    "undone",
+    "verified",
+    "version",
+    "waiting",
+]
