@@ -24,7 +24,7 @@ from tests import chunked
 from tests.chunked import IN_MEMORY_BYTES, TINY, added, chunks_of, containers, held, pulled
 from tests.conftest import make_client, make_store
 from tests.faults.racer import Order, in_order, race
-from tests.faults.test_condemned import condemn, sweep
+from tests.faults.test_condemned import condemn, condemn_before_commit, sweep
 
 
 def noise(size: int, seed: int) -> bytes:
@@ -196,16 +196,7 @@ def test_the_segment_of_a_recipe_that_is_condemned_meanwhile_is_not_relied_on(
     ]
     assert len(recipe) == 1, "a recipe and no chunk"
     scene.add({"b": b"something else"})
-    choose = save.choose_chunks
-    calls = []
-
-    def condemned_meanwhile(workspace: save.Workspace) -> None:
-        choose(workspace)
-        calls.append(1)
-        if len(calls) == 1:
-            condemn(scene.opened, recipe)
-
-    monkeypatch.setattr(save, "choose_chunks", condemned_meanwhile)
+    calls = condemn_before_commit(monkeypatch, scene.opened, recipe)
     ref = scene.add({"a": shorter, "b": b"now both"})
     assert len(calls) == 2, "the session did not start over"
     sweep(scene.opened, recipe)
@@ -343,16 +334,7 @@ def test_what_an_edit_was_made_against_is_condemned_before_the_commit(
     old = noise(size, 1)
     scene.add({"a": old})
     reused = list(containers(scene.opened.backend))
-    choose = save.choose_chunks
-    calls = []
-
-    def condemned_meanwhile(workspace: save.Workspace) -> None:
-        choose(workspace)
-        calls.append(1)
-        if len(calls) == 1:
-            condemn(scene.opened, reused)
-
-    monkeypatch.setattr(save, "choose_chunks", condemned_meanwhile)
+    calls = condemn_before_commit(monkeypatch, scene.opened, reused)
     ref = scene.add({"a": flipped(old, 300)})
     assert len(calls) == 2
     sweep(scene.opened, reused)

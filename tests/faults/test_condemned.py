@@ -110,6 +110,23 @@ def test_an_interrupted_add_takes_over_what_was_not_condemned(
     assert_pulls(opened, "cmr@v1", data, tmp_path)
 
 
+def condemn_before_commit(
+    monkeypatch: pytest.MonkeyPatch, opened: OpenedStore, keys: list[str]
+) -> list[int]:
+    """Let gc condemn these just before the next session commits; returns its attempts."""
+    choose = save.choose_chunks
+    attempts: list[int] = []
+
+    def condemned_meanwhile(workspace: save.Workspace) -> None:
+        choose(workspace)
+        attempts.append(1)
+        if len(attempts) == 1:
+            condemn(opened, keys)
+
+    monkeypatch.setattr(save, "choose_chunks", condemned_meanwhile)
+    return attempts
+
+
 @pytest.mark.parametrize("kind", ["containers", "segment"])
 def test_what_is_condemned_between_plan_and_commit_is_uploaded_again(
     opened: OpenedStore, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -119,16 +136,7 @@ def test_what_is_condemned_between_plan_and_commit_is_uploaded_again(
     reused = containers(opened)
     if kind == "segment":
         reused = [stat.key for stat in opened.backend.keys(layout.SEGMENTS)]
-    choose = save.choose_chunks
-    calls = []
-
-    def condemned_meanwhile(workspace: save.Workspace) -> None:
-        choose(workspace)
-        calls.append(1)
-        if len(calls) == 1:
-            condemn(opened, reused)
-
-    monkeypatch.setattr(save, "choose_chunks", condemned_meanwhile)
+    calls = condemn_before_commit(monkeypatch, opened, reused)
     (data / "more.bin").write_bytes(b"more")
     assert store.add(data, name="new", new=True).created
     assert len(calls) == 2, "the session did not start over"
