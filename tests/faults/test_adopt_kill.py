@@ -17,7 +17,7 @@ from tests.conftest import make_client, make_store
 from tests.trees import content
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 12
+KILLS = 6
 FILES = 60
 SIZE = 3000
 

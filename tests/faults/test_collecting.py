@@ -20,7 +20,7 @@ from tests.trees import Entry, content, file, write_tree
 
 LARGE = 300_000
 GC = ("gc", "--older-than", "0d", "--yes")
-KILLS = 8
+KILLS = 4
 
 
 def tree_of(seed: int) -> dict[str, Entry]:

@@ -81,7 +81,7 @@ def test_a_damaged_cache_file(scene: Scene, warm: Path, kind: str) -> None:
     number = 0
     for path in found:
         relative = path.relative_to(warm)
-        for data in hurt(path.read_bytes(), relative.name, flips=40 // len(found) + 1):
+        for data in hurt(path.read_bytes(), relative.name, flips=16 // len(found) + 1):
             number += 1
             cache = scene.root / f"hurt-{kind}-{number}"
             shutil.copytree(warm, cache)
@@ -111,7 +111,7 @@ def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
     store.pull("cmr@v2", dest=copy)
     (copy / "labels.csv").write_bytes(EDITED)
     (marker,) = (copy / ".datacat").glob(name)
-    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=30)):
+    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=16)):
         damaged = scene.fresh()
         shutil.copytree(copy, damaged, symlinks=True)
         (damaged / ".datacat" / marker.name).write_bytes(data)

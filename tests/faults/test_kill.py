@@ -21,7 +21,7 @@ from datacat.backend.posix import PosixBackend
 from datacat.model import Parameters
 from datacat.objects.pack import read_footer
 from datacat.store import Store
-from tests.conftest import make_client
+from tests.conftest import EFFORT, make_client
 from tests.faults.killable import ROOT, Killable
 from tests.trees import (
     Entry,
@@ -36,10 +36,10 @@ from tests.trees import (
     write_tree,
 )
 
-SHARDS = 10
+SHARDS = max(1, round(6 * EFFORT))
 ADD_KILLS = 10
 PULL_KILLS = 10
-EDIT_SHARDS = 2
+EDIT_SHARDS = 1
 EDIT_KILLS = 4
 COMMIT_STEPS = 60
 """The end of an add, from the upload of its segment on."""

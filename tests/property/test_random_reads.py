@@ -83,7 +83,7 @@ def shelf(
         yield Shelf(ReachFileSystem(lambda: reach), plain)
 
 
-@searching(400)
+@searching(80)
 @given(data=st.data())
 def test_any_range_is_that_of_the_plain_file(shelf: Shelf, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(shelf.plain)))
@@ -95,7 +95,7 @@ def test_any_range_is_that_of_the_plain_file(shelf: Shelf, data: st.DataObject) 
     assert shelf.system.cat_file(path, start, end) == plain[start:end]
 
 
-@searching(150)
+@searching(80)
 @given(data=st.data())
 def test_an_open_file_is_read_as_the_plain_one(shelf: Shelf, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(shelf.plain)))

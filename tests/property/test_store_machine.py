@@ -432,7 +432,7 @@ def plain(changes: tuple[Change, ...]) -> dict[str, str]:
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_the_store_does_what_the_model_does(kind: str) -> None:
     machine = type(f"{kind.title()}Machine", (StoreMachine,), {"kind": kind})
-    run_state_machine_as_test(machine, settings=searching(9, stateful_step_count=11))
+    run_state_machine_as_test(machine, settings=searching(5, stateful_step_count=11))
 
 
 def test_write_tree_and_read_tree_agree(tmp_path: Path) -> None:
