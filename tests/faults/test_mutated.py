@@ -18,7 +18,7 @@ import pytest
 from tests.faults.damaged import TIMES
 from tests.faults.mutations import MUTATIONS
 
-SHARDS = 4
+SHARDS = 5
 STORES = 10 * TIMES
 """Mutated stores of each shard."""
 
