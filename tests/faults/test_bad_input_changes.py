@@ -41,9 +41,12 @@ def while_reading(
             left[0] -= 1
             act()
 
+    def is_it(fd: int) -> bool:
+        return os.path.realpath(f"/proc/self/fd/{fd}") == str(path)
+
     def reading_small(fd: int, size: int) -> bytes:
         data = read(fd, size)
-        if os.path.realpath(f"/proc/self/fd/{fd}") == str(path):
+        if is_it(fd):
             once()
         return data
 
@@ -51,7 +54,8 @@ def while_reading(
         copied = more.pop("copied")
 
         def then(offset: int, length: int) -> None:
-            once()
+            if is_it(source_fd):  # others are read beside it
+                once()
             copied(offset, length)
 
         return copy_and_look(source_fd, target_fd, copied=then, **more)
