@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import heapq
-import os
-import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -14,6 +11,7 @@ import msgspec
 from datacat import layout, refs
 from datacat.backend import Backend, Stat
 from datacat.catalog.query import CatalogQuery
+from datacat.copies import cached
 from datacat.copies.registration import REGISTRATION_BYTES_MAX, Registration, decode, is_key
 from datacat.copies.writing import remembered
 from datacat.errors import StorageError, StorageMissing
@@ -182,12 +180,4 @@ def _cached(store: OpenedStore) -> list[_Known]:
 
 def _keep(store: OpenedStore, known: list[_Known]) -> None:
     """Best effort: what is not cached is read again."""
-    file = store.cache / _CACHE
-    temporary = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(msgspec.json.encode(known))
-        os.replace(temporary, file)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
+    cached.write(store.cache / _CACHE, msgspec.json.encode(known))

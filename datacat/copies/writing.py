@@ -7,7 +7,6 @@ registered anew once a day, and what is out of date is found without asking the 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from datacat import layout
+from datacat.copies import cached
 from datacat.copies.registration import Registration, encode
 from datacat.opened import OpenedStore
 
@@ -99,12 +99,4 @@ def _remembered(store: OpenedStore, copy_id: str) -> Remembered | None:
 
 def _remember(store: OpenedStore, now: Remembered) -> None:
     """Best effort: what is not remembered is only written once more."""
-    note = _note(store, now.copy.id)
-    temporary = note.with_name(f".{note.name}-{secrets.token_hex(8)}")
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(msgspec.json.encode(now))
-        os.replace(temporary, note)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
+    cached.write(_note(store, now.copy.id), msgspec.json.encode(now))

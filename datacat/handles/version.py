@@ -101,7 +101,7 @@ class OpenVersion(Mapping[str, OpenFile]):
         return (entry.path for entry in entries if entry.kind is Kind.FILE)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return self._files.listing.count(Kind.FILE)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OpenVersion) and self.version == other.version

@@ -14,6 +14,7 @@ condemned can be deleted at any later time. What an interrupted gc left is swept
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,9 +44,6 @@ NAMES_MAX = 8_000
 
 TRIES = 10
 """A plan that others make void so often is given up: they are busy with what it would free."""
-
-SWEPT_TOGETHER = 2_000
-"""Files deleted between two looks at whether to stop."""
 
 Confirm = Callable[[Collection], bool]
 
@@ -204,13 +202,14 @@ def _sweep(store: OpenedStore, workspace: Workspace, watch: Watch) -> None:
         " + (select count(*) from temporary)"
     )
     watch.listener(Started("Deleting", total))
-    for batch in batched(_rows(workspace, "select key from temporary"), SWEPT_TOGETHER):
-        _delete(store, batch, watch)
     condemned = "select key from left_over union all select key from doomed"
-    for batch in batched(_rows(workspace, condemned), SWEPT_TOGETHER):
-        _delete(store, batch, watch)
-        store.backend.sync()
-        _note_swept(store, tuple(batch))
+    with threads(store.client.jobs) as executor:
+        for batch in batched(_rows(workspace, "select key from temporary"), NAMES_MAX):
+            _delete(store, executor, batch, watch)
+        for batch in batched(_rows(workspace, condemned), NAMES_MAX):
+            _delete(store, executor, batch, watch)
+            store.backend.sync()
+            _note_swept(store, tuple(batch))
     watch.listener(Finished("Deleting"))
 
 
@@ -218,12 +217,10 @@ def _rows(workspace: Workspace, query: str) -> Iterator[str]:
     return (row[0] for row in workspace.rows(query))
 
 
-def _delete(store: OpenedStore, keys: list[str], watch: Watch) -> None:
-    with threads(store.client.jobs) as executor:
-        for _ in run_bounded(
-            executor, store.backend.delete, keys, jobs=store.client.jobs, stop=watch.stop
-        ):
-            watch.listener(Advanced(1, 0))
+def _delete(store: OpenedStore, executor: Executor, keys: list[str], watch: Watch) -> None:
+    delete, jobs = store.backend.delete, store.client.jobs
+    for _ in run_bounded(executor, delete, keys, jobs=jobs, stop=watch.stop):
+        watch.listener(Advanced(1, 0))
     watch.stop.check()
 
 

@@ -59,6 +59,10 @@ class FileListing:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def count(self, kind: Kind) -> int:
+        """How many entries are of this kind."""
+        return self._kinds.count(_CODES[kind.value])
+
     def at(self, number: int) -> ListedFile:
         """The entry at this place of the order."""
         return ListedFile(

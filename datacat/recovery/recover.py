@@ -372,7 +372,8 @@ def main() -> int:
     for version in () if wanted else every:
         record = version.record
         state = "  (in the trash)" if version.trashed else ""
-        facts = f"{record['files']} files  {record['bytes']} bytes  {record['by']}  {record['at']}"
+        counted = f"{record['files']} file{'s' if record['files'] != 1 else ''}"
+        facts = f"{counted}  {record['bytes']} bytes  {record['by']}  {record['at']}"
         sys.stdout.write(f"{version.ref}  {facts}{state}\n")
     for version, out in wanted:
         written = recover(given.store, version, every, out)
