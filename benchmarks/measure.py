@@ -205,7 +205,8 @@ def between_markers(page: Path, name: str, text: str) -> None:
 def machine() -> str:
     """One line about where this was measured."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    cores = len(os.sched_getaffinity(0))  # those that this may run on
     return (
-        f"{os.cpu_count()} virtual cores, {memory:.0f} GB of memory, {platform.system()}"
+        f"{cores} virtual cores, {memory:.0f} GB of memory, {platform.system()}"
         f" {platform.release().split('-')[0]}, Python {platform.python_version()}"
     )

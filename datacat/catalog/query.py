@@ -15,6 +15,8 @@ from datacat.errors import InvalidInput, NotFound
 from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version
 
 SORT_KEYS = {"name": "name", "updated": "updated_at", "size": "bytes"}
+USED = "used"
+"""The order by who used a dataset last: the registrations of working copies know it."""
 """What `datasets` sorts by, and the column it stands for."""
 
 
@@ -153,7 +155,7 @@ class CatalogQuery(Ancestry, Relatives):
             raise InvalidInput(
                 f"cannot sort by '{sort}'",
                 kind="bad_sort",
-                hint=f"Known: {', '.join(SORT_KEYS)}.",
+                hint=f"Known: {', '.join((*SORT_KEYS, USED))}.",
             )
         down = sort != "name" if descending is None else descending
         conditions, parameters = ["true"], list[object]()

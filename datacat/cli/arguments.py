@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from datacat.errors import Failed, InvalidInput, NotFound
 from datacat.model import Better, Scalar
 
-SORT_KEYS = ("name", "updated", "size")
+SORT_KEYS = ("name", "updated", "size", "used")
 FILE_BYTES_MAX = 1 << 20
 """A file of parameters larger than this is something else, given by mistake."""
 

@@ -32,7 +32,9 @@ EXAMPLES = (
 @click.option("--since", metavar="AGE", help="Only what changed since 7d, 12h or 2026-11-01.")
 @click.option("--files", is_flag=True, help="List the files of a version, or find files.")
 @click.option(
-    "--sort", metavar="KEY", help="name, updated or size; :asc or :desc. Default: updated."
+    "--sort",
+    metavar="KEY",
+    help="name, updated, size or used (who looked last); :asc or :desc. Default: updated.",
 )
 @click.option("--wide", is_flag=True, help="More columns: files, who has copies, tags, aliases.")
 @click.option("--tree", is_flag=True, help="Show the versions below each name.")

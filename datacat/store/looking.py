@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import overload
 
 from datacat import refs
+from datacat.catalog.query import USED
 from datacat.copies import feed
 from datacat.model import Diff, FileInfo, Kind, Listing, LogEntry, Shown, StatusEntry, Version
 from datacat.progress import Listener, StopSignal, ignore
@@ -17,7 +18,7 @@ from datacat.store.handle import Handle, PathLike, watching
 from datacat.working_copy.difference import Comparison, sides
 from datacat.working_copy.lookup import attach_manifest
 from datacat.working_copy.naming import Word
-from datacat.working_copy.shown import describe, with_users
+from datacat.working_copy.shown import by_use, describe, with_users
 from datacat.working_copy.status import status
 
 
@@ -38,25 +39,31 @@ class Looking(Handle):
         in_use: bool = False,
     ) -> Listing:
         """The datasets, newest change first. `query` is looked for, without case, in names,
-        descriptions, tags, owners, aliases and last messages. `sort` is updated, name or size.
-        With `trash` those that have versions in the trash, and what is counted are those;
-        `in_use` also asks who has working copies.
+        descriptions, tags, owners, aliases and last messages. `sort` is updated, name, size or
+        used: then those come first whose working copies were seen last. With `trash` those that
+        have versions in the trash, and what is counted are those; `in_use` also asks who has
+        working copies.
 
         >>> [(d.name, d.latest, d.owner) for d in store.ls("first").datasets]
         [('cmr', 'cmr@v1', 'alice')]
         """
         refs.check_texts(query, owner, *tags)
-        asked = self._query()
+        asked, used = self._query(), sort == USED
         listing = asked.datasets(
             query,
             owner=owner,
             tags=tags,
             since=since,
-            sort=sort,
-            descending=descending,
-            limit=limit,
+            sort="name" if used else sort,
+            descending=None if used else descending,
+            limit=None if used else limit,
             trash=trash,
         )
+        if used:
+            found = by_use(
+                self._opened, asked, listing.datasets, descending=descending is not False
+            )
+            listing = replace(listing, datasets=found[:limit])
         if not in_use:
             return listing
         return replace(listing, datasets=with_users(self._opened, asked, listing.datasets))

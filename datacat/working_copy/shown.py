@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from datacat.catalog.best import best_metrics, best_runs
@@ -71,6 +72,17 @@ def with_users(
     for copy in _copies(store, query):
         copies.setdefault(copy.name, []).append(copy)
     return tuple(replace(one, in_use_by=_users(copies.get(one.name, ()))) for one in datasets)
+
+
+def by_use(
+    store: OpenedStore, query: CatalogQuery, datasets: Iterable[Dataset], *, descending: bool
+) -> tuple[Dataset, ...]:
+    """`datasets` by when somebody's working copy was seen last; those of nobody are the oldest."""
+    last: dict[str, datetime] = {}
+    for copy in working_copies(store, query):  # those seen last come first
+        last.setdefault(copy.name, copy.last_seen)
+    never = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(datasets, key=lambda one: last.get(one.name, never), reverse=descending))
 
 
 def _copies(store: OpenedStore, query: CatalogQuery) -> list[Copy]:

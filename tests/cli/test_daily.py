@@ -212,17 +212,20 @@ def test_ls_finds(alice: Person, bob: Person, cmr: Path) -> None:
     def names(*arguments: str) -> list[str]:
         return sorted(d["name"] for d in bob.run("ls", "--json", *arguments).json)
 
+    def order(key: str, *arguments: str) -> list[str]:
+        return [d["name"] for d in bob.run("ls", "--json", "--sort", key, *arguments).json]
+
     assert names() == ["cmr", "heart"]
     assert names("MR") == ["cmr"]
     assert names("cardiac") == names("--tag", "cardiac") == names("--owner", "alice") == ["cmr"]
     assert names("--mine") == names("BEATS") == ["heart"]
     assert names("--since", "2d") == ["cmr", "heart"]
     assert names("--since", "2999-01-01") == []
-    assert [d["name"] for d in bob.run("ls", "--json", "--sort", "name:desc").json] == [
-        "heart",
-        "cmr",
-    ]
+    assert order("name:desc") == ["heart", "cmr"]
     assert len(names("--limit", "1")) == 1
+    bob.run("pull", "cmr")
+    assert order("used", "--limit", "1") == ["cmr"]
+    assert order("used:asc", "--limit", "1") == ["heart"]
     missing = bob.run("ls", "hart")
     assert missing.err == "Nothing matches 'hart' among 2 datasets. Did you mean 'heart'?\n"
     assert bob.run("ls", "hart", "--json").json == []
