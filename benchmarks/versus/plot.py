@@ -55,7 +55,7 @@ def _bars(panel: Axes, rows: dict[str, list[float]], label: str) -> None:
     unit = sum(rows["cp"]) if "cp" in rows else max(sum(row) for row in rows.values())
     for place, (name, row) in enumerate(rows.items()):
         left = 0.0
-        for value, colour in zip(row, OURS if name == "datacat" else SHADES, strict=False):
+        for value, colour in zip(row, OURS if name.startswith("datacat") else SHADES, strict=False):
             width = min(max(0.0, value / unit), LIMIT - left)
             panel.barh(place, width, left=left, color=colour, height=0.72)
             left += width

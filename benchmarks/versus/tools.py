@@ -81,6 +81,19 @@ git add "$FOLDER.dvc" .gitignore
     )
 
 
+def _datacat(name: str, layout: str, note: str) -> Peer:
+    return Peer(
+        name,
+        init=f'"$DATACAT" -q init "$STORE" --layout {layout}',
+        add='"$DATACAT" -q add "$FOLDER"',
+        pull='"$DATACAT" -q pull "$REF" -d "$OUT/$FOLDER"',
+        durable=True,
+        note=note,
+        version='"$DATACAT" --version',
+        environment={"DATACAT_USER": "bench"},
+    )
+
+
 PEERS = {
     peer.name: peer
     for peer in (
@@ -93,16 +106,8 @@ PEERS = {
             note="`cp -a` and `sync -f` of the copy; a folder for each version",
             version="cp --version",
         ),
-        Peer(
-            "datacat",
-            init='"$DATACAT" -q init "$STORE"',
-            add='"$DATACAT" -q add "$FOLDER"',
-            pull='"$DATACAT" -q pull "$REF" -d "$OUT/$FOLDER"',
-            durable=True,
-            note="as it is",
-            version='"$DATACAT" --version',
-            environment={"DATACAT_USER": "bench"},
-        ),
+        _datacat("datacat", "auto", "as it is"),
+        _datacat("datacat (whole)", "whole", "`init --layout whole`: each file in one piece"),
         Peer(
             "rsync",
             init="",
