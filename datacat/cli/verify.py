@@ -10,12 +10,14 @@ from datacat.cli.invocation import Invocation
 
 ABOUT = """\
 A target is a version, or a pulled folder written with a /. Without one it is the copy that we are
-in, else the whole store, as with --all. Returns 5 when something is damaged.
+in, else the whole store, as with --all. What was interrupted goes on where it stopped. Returns 5
+when something is damaged.
 """
 EXAMPLES = (
     ("datacat verify cmr@v4", "every stored byte of one version"),
     ("datacat verify ./cmr", "the files of this copy"),
     ("datacat verify --all --sample 5", "a twentieth of everything"),
+    ("datacat verify --level files", "is every file there, with its size"),
 )
 EXIT_DAMAGED = 5
 
@@ -29,10 +31,24 @@ EXIT_DAMAGED = 5
     help="Read only this share of the files, chosen at random.",
 )
 @click.option("--all", "everything", is_flag=True, help="Read every version of the store.")
+@click.option(
+    "--level",
+    type=click.Choice(["log", "files", "content"]),
+    default="content",
+    help="How deep to look at the store; content reads all of it.",
+)
+@click.option("--restart", is_flag=True, help="Also read what an interrupted verify has read.")
 @click.pass_obj
 def command(
-    run: Invocation, *, targets: tuple[str, ...], sample: float | None, everything: bool
+    run: Invocation,
+    *,
+    targets: tuple[str, ...],
+    sample: float | None,
+    everything: bool,
+    level: str,
+    restart: bool,
 ) -> int:
+    from datacat.model import VerifyLevel
     from datacat.render import shapes
     from datacat.render.verify import print_verified
 
@@ -44,6 +60,8 @@ def command(
             targets,
             sample=sample,
             everything=everything,
+            level=VerifyLevel(level),
+            restart=restart,
             listener=work.listener,
             stop=work.stop,
         )

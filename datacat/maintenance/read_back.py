@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from datacat import layout
 from datacat.digest import checksums, new_hasher
 from datacat.errors import Corrupt, StorageMissing
+from datacat.maintenance.unfinished import PREFIX_BYTES, Unfinished
 from datacat.model import Damage, VerifyResult
 from datacat.objects.pack import footer_entries
 from datacat.opened import OpenedStore, Watch
@@ -23,6 +25,8 @@ from datacat.transfer.sink import Damaged, Sink, Wanted, want
 REPORTED_MAX = 1_000
 """Damaged files that are named; with more, the store needs more than a list."""
 
+_BEGINNING = f"unhex(left(hex(digest), {2 * PREFIX_BYTES}))"
+
 
 def read_content(
     store: OpenedStore,
@@ -30,36 +34,57 @@ def read_content(
     target: str,
     *,
     sample: float | None,
+    unfinished: Unfinished,
+    why_missing: str | None = None,
     watch: Watch,
 ) -> VerifyResult:
-    """Read the content of all files in `every(ref, …)`, each digest once."""
+    """Read the content of all files in `every(ref, …)`, each digest once.
+
+    Goes on where `unfinished` stopped. `why_missing` is what to say of content that the index does
+    not know.
+    """
     share = 1.0 if sample is None else sample / 100
+    workspace.execute(
+        f"""
+        create table sampled as
+        select digest from (
+            select distinct digest from every where kind = 'file' and size > 0
+        )
+        where {share} >= 1 or hash(digest, {unfinished.seed}) / 18446744073709551616.0 < {share}
+        """
+    )
+    workspace.execute("create table read_before (beginning blob)")
+    workspace.load("read_before", ((beginning,) for beginning in unfinished.earlier()))
     want(
         workspace,
         f"""
         select any_value(path) as path, 'file' as kind, size, false as executable,
                0::bigint as mtime_ns, digest, null::varchar as target
-        from every where kind = 'file' and size > 0
-        group by digest, size having random() < {share}
+        from every where kind = 'file' and size > 0 and digest in (select digest from sampled)
+            and {_BEGINNING} not in (select beginning from read_before)
+        group by digest, size
         """,
     )
-    pieces, pieces_bytes, checked, size = workspace.row(
-        """
+    pieces, pieces_bytes, checked, size, resumed = workspace.row(
+        f"""
         select (select count(*) from wanted),
                (select coalesce(sum(size), 0) from wanted),
-               count(*), coalesce(sum(size), 0)
-        from every where kind = 'file' and (size = 0 or digest in (select digest from wanted))
+               count(*), coalesce(sum(size), 0)::bigint,
+               count(*) filter (
+                   size > 0 and {_BEGINNING} in (select beginning from read_before)
+               )
+        from every where kind = 'file' and (size = 0 or digest in (select digest from sampled))
         """
     )
     fetch = Fetch(
         store.backend,
         workspace=workspace,
         algorithm=store.algorithm,
-        sink=_Reader(store.algorithm, watch.stop),
+        sink=_Reader(store.algorithm, unfinished, watch.stop),
         stop=watch.stop,
     )
     watch.listener(Started("Checking", pieces, pieces_bytes))
-    found = fetch.plan()
+    found = [replace(one, reason=why_missing) if why_missing else one for one in fetch.plan()]
     jobs = store.client.jobs
     with threads(jobs) as executor:
         found += fetch.run(
@@ -74,6 +99,7 @@ def read_content(
         seconds=0.0,
         damaged=(*_named(workspace, [one for one in found if not one.missing]), *footers),
         missing=_named(workspace, [one for one in found if one.missing]),
+        resumed=resumed,
     )
 
 
@@ -143,14 +169,16 @@ def _named(workspace: Workspace, damaged: Sequence[Damaged]) -> tuple[Damage, ..
 class _Reader(Sink):
     """A sink that keeps nothing: it reads whole containers to their end and compares."""
 
-    def __init__(self, algorithm: str, stop: StopSignal) -> None:
+    def __init__(self, algorithm: str, unfinished: Unfinished, stop: StopSignal) -> None:
         self._algorithm = algorithm
+        self._unfinished = unfinished
         self._stop = stop
 
-    def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:  # noqa: ARG002
+    def write(self, wanted: Wanted, parts: Iterator[bytes | memoryview]) -> None:
         """What comes out of packs is verified on the way, down to the digest of the whole."""
         for _ in parts:
             pass
+        self._unfinished.note(wanted.digest)
 
     def place(self, wanted: Wanted, source: Path, sums: bytes) -> None:
         """Read a whole container: its checksums and its digest."""
@@ -175,3 +203,4 @@ class _Reader(Sink):
             raise Corrupt(f"it cannot be read: {error.strerror}") from error
         if b"".join(found) != sums or hasher.digest() != wanted.digest:
             raise Corrupt("its content is not what was saved", kind="content_damaged")
+        self._unfinished.note(wanted.digest)

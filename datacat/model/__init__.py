@@ -46,6 +46,7 @@ from datacat.model.health import (
     DatasetDiskUse,
     Diagnosis,
     DiskUse,
+    VerifyLevel,
     VerifyResult,
 )
 from datacat.model.lineage import Edge, Lineage, LineageWarning, WarningKind
@@ -120,6 +121,7 @@ __all__ = [
     "StoreInfo",
     "Undone",
     "Unsaved",
+    "VerifyLevel",
     "VerifyResult",
     "Version",
     "Waiting",

@@ -6,9 +6,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class VerifyLevel(StrEnum):
+    """How deep `verify` looks at a store; each level includes those before it.
+
+    `LOG`: every record, in both of its copies, and how each continues the one before. `FILES`: that
+    every file of the store is there, with its size. `CONTENT`: every stored byte is read.
+    """
+
+    LOG = "log"
+    FILES = "files"
+    CONTENT = "content"
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged or missing thing, in the user's words: which file of which version."""
+    """A damaged or missing thing, in the user's words: which file of which version.
+
+    Without a `ref` the path is that of a file of the store itself.
+    """
 
     ref: str | None
     path: str
@@ -17,7 +32,12 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What `verify` read and what was wrong with it."""
+    """What `verify` read and what was wrong with it.
+
+    `checked` and `bytes` are of the files of versions; of the levels that read none, of the records
+    of the log or the files of the store. `resumed` of them were read before, by a verify that was
+    interrupted.
+    """
 
     target: str
     checked: int
@@ -25,6 +45,8 @@ class VerifyResult:
     seconds: float
     damaged: tuple[Damage, ...]
     missing: tuple[Damage, ...]
+    level: VerifyLevel = VerifyLevel.CONTENT
+    resumed: int = 0
 
     @property
     def ok(self) -> bool:

@@ -13,7 +13,7 @@ What must always hold: a row is used only after its segment's digest was verifie
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,20 @@ class Index:
                 self._view(workspace, runs, relation, ddl)
             except OSError as error:
                 raise cache_error(error, self._folder) from error
+
+    def unreadable(
+        self, workspace: Workspace, segments: Iterable[Segment]
+    ) -> Iterator[tuple[Segment, Corrupt]]:
+        """The segments that are damaged or missing, each with what is wrong with it."""
+        for relation in ("chunks", "recipes"):
+            present = RunFolder(self._folder, relation).runs()
+            for segment in segments:
+                if segment.relation != relation or any(run.holds(segment.seq) for run in present):
+                    continue
+                try:
+                    self._fetch(workspace, segment)
+                except Corrupt as error:
+                    yield segment, error
 
     def _view(self, workspace: Workspace, runs: list[Run], relation: str, ddl: str) -> None:
         columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS

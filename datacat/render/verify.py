@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from datacat.model import Damage, VerifyResult
+from datacat.model import Damage, VerifyLevel, VerifyResult
 from datacat.render.terminal import Screen
 from datacat.text import count_of, human_bytes, printable
 
@@ -22,10 +22,7 @@ def print_verified(screen: Screen, results: Sequence[VerifyResult]) -> None:
 
 def _lines(screen: Screen, result: VerifyResult, *, named: bool) -> Iterator[str]:
     title = f"{printable(screen.place(result.target))}: " if named else ""
-    read = (
-        f"{title}{count_of(result.checked, 'file')} checked,"
-        f" {human_bytes(result.bytes)} in {duration(result.seconds)}"
-    )
+    read = f"{title}{_read(result)}"
     if result.ok:
         yield f"{read}: all as saved."
         return
@@ -34,6 +31,18 @@ def _lines(screen: Screen, result: VerifyResult, *, named: bool) -> Iterator[str
         if found:
             yield f"{len(found):,} of {result.checked:,} {word}:"
             yield from (f"  {_named(damage)}" for damage in found)
+
+
+def _read(result: VerifyResult) -> str:
+    """How much was looked at."""
+    seconds = duration(result.seconds)
+    if result.level is VerifyLevel.LOG:
+        return f"{count_of(result.checked, 'record')} of the log checked in {seconds}"
+    size = human_bytes(result.bytes)
+    if result.level is VerifyLevel.FILES:
+        return f"{count_of(result.checked, 'file')} of the store are there, {size}, in {seconds}"
+    before = f" ({result.resumed:,} of them before)" if result.resumed else ""
+    return f"{count_of(result.checked, 'file')} checked{before}, {size} in {seconds}"
 
 
 def _named(damage: Damage) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datacat.maintenance.du import disk_use
 from datacat.maintenance.verify import verify
-from datacat.model import Diagnosis, DiskUse, VerifyResult
+from datacat.model import Diagnosis, DiskUse, VerifyLevel, VerifyResult
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 from datacat.working_copy.naming import Word
@@ -60,6 +60,8 @@ class Upkeep(Handle):
         *,
         sample: float | None = None,
         everything: bool = False,
+        level: VerifyLevel = VerifyLevel.CONTENT,
+        restart: bool = False,
         listener: Listener = ignore,
         stop: StopSignal | None = None,
     ) -> list[VerifyResult]:
@@ -67,7 +69,9 @@ class Upkeep(Handle):
 
         Without a target: the working copy we are in, else everything. `sample` is a percentage of
         the content to read. A bare word is a version if there is such a dataset; with a `/`, or
-        as a `Path`, it is a folder. Raises `Corrupt` when the log or the index is damaged.
+        as a `Path`, it is a folder. `level` says how deep to look at everything. A run that was
+        interrupted is gone on with, unless `restart`. Raises `Corrupt` when a record of the log is
+        damaged that no bundle holds.
 
         >>> [(result.target, result.ok, result.checked) for result in store.verify(["cmr@v1"])]
         [('cmr@v1', True, 2)]
@@ -78,6 +82,8 @@ class Upkeep(Handle):
             targets,
             sample=sample,
             everything=everything,
+            level=level,
+            restart=restart,
             ignore=self._ignore,
             watch=watching(listener, stop),
         )

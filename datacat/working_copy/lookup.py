@@ -5,7 +5,7 @@ from __future__ import annotations
 from datacat.backend.download import StoredFile
 from datacat.catalog.query import CatalogQuery
 from datacat.manifest import parquet
-from datacat.model import Version
+from datacat.model import Damage, Version
 from datacat.objects.index import Segment, prepare
 from datacat.opened import OpenedStore
 from datacat.sql import Workspace
@@ -53,9 +53,30 @@ def attach_index(
     With `needed` only the segments that hold that version's content are asked for; the index then
     knows at least what it needs.
     """
-    segments = [
+    store.index.attach(workspace, _segments(query, needed), merge=needed is None)
+    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())
+
+
+def attach_readable(
+    store: OpenedStore, workspace: Workspace, query: CatalogQuery, *, needed: Version | None = None
+) -> list[Damage]:
+    """As `attach_index` with the segments that can be read; the others are returned, by their keys.
+
+    For whoever looks for damage: what is saved must not be decided by half an index.
+    """
+    segments = _segments(query, needed)
+    unread = {
+        segment.file.key: Damage(None, segment.file.key, error.message)
+        for segment, error in store.index.unreadable(workspace, segments)
+    }
+    good = [segment for segment in segments if segment.file.key not in unread]
+    store.index.attach(workspace, good, merge=False)
+    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())
+    return list(unread.values())
+
+
+def _segments(query: CatalogQuery, needed: Version | None) -> list[Segment]:
+    return [
         Segment(part.seq, part.kind, StoredFile(part.file.key, part.file.size, part.file.digest))
         for part in query.segments(needed)
     ]
-    store.index.attach(workspace, segments, merge=needed is None)
-    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())

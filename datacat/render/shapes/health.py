@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from datacat.model import Check, Damage, DatasetDiskUse, Diagnosis, DiskUse, VerifyResult
+from datacat.model import (
+    Check,
+    Damage,
+    DatasetDiskUse,
+    Diagnosis,
+    DiskUse,
+    VerifyLevel,
+    VerifyResult,
+)
 from datacat.render.shapes.document import Document
 
 
@@ -16,6 +24,8 @@ def verified(results: list[VerifyResult]) -> Document:
         "checked": sum(r.checked for r in results),
         "bytes": sum(r.bytes for r in results),
         "seconds": round(sum(r.seconds for r in results), 3),
+        "level": results[-1].level.value if results else VerifyLevel.CONTENT.value,
+        "resumed": sum(r.resumed for r in results),
         "ok": all(r.ok for r in results),
         "damaged": [damage(d) for r in results for d in r.damaged],
         "missing": [damage(d) for r in results for d in r.missing],
