@@ -34,9 +34,21 @@ if TYPE_CHECKING:
     from datacat.front import doctor, open_store
     from datacat.handles.file import OpenFile
     from datacat.handles.run import Run, current_run, run
-    from datacat.handles.verbs import add, diff, log, ls, open, path, pull, show, status  # noqa: A004
+    from datacat.handles.verbs import (
+        add,
+        connect,
+        diff,
+        log,
+        ls,
+        open,  # noqa: A004
+        path,
+        pull,
+        show,
+        status,
+    )
     from datacat.handles.version import OpenVersion
     from datacat.inside.answer import Answer, AnswerColumn
+    from datacat.inside.connection import Connection
     from datacat.inside.preview import Preview
     from datacat.model import (
         AddResult,
@@ -122,6 +134,7 @@ __all__ = [
     "Collected",
     "Collection",
     "Conflict",
+    "Connection",
     "Contents",
     "Copy",
     "CopyGroup",
@@ -192,6 +205,7 @@ __all__ = [
     "Words",
     "__version__",
     "add",
+    "connect",
     "current_run",
     "diff",
     "doctor",
@@ -210,6 +224,7 @@ _ELSEWHERE = {
     "Answer": "datacat.inside.answer",
     "AnswerColumn": "datacat.inside.answer",
     "Client": "datacat.opened",
+    "Connection": "datacat.inside.connection",
     "OpenFile": "datacat.handles.file",
     "OpenVersion": "datacat.handles.version",
     "Run": "datacat.handles.run",
@@ -220,7 +235,7 @@ _ELSEWHERE = {
     "open_store": "datacat.front",
     "run": "datacat.handles.run",
     **dict.fromkeys(
-        ("add", "diff", "log", "ls", "open", "path", "pull", "show", "status"),
+        ("add", "connect", "diff", "log", "ls", "open", "path", "pull", "show", "status"),
         "datacat.handles.verbs",
     ),
 }

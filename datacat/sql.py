@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -128,6 +128,22 @@ def open_for_questions(database: Path, *, folder: Path) -> Connection:
     try:
         connection.execute(f"attach {literal(_database_path(database))} as catalog (read_only)")
         connection.execute("use catalog")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_programs(database: Path, config: Mapping[str, str]) -> Connection:
+    """A connection over the local DuckDB file `database`, read-only, for a person's own program.
+
+    It is as free as one that the program had made itself: with the settings of DuckDB and of
+    `config`, and an empty database in memory that tables can be made in. Python's variables are
+    seen from any caller. Raises `sql.Error` for a setting that does not exist.
+    """
+    connection = duckdb.connect(":memory:", config={"python_scan_all_frames": "true", **config})
+    try:
+        connection.execute(f"attach {literal(_database_path(database))} as catalog (read_only)")
     except BaseException:
         connection.close()
         raise

@@ -17,6 +17,6 @@ select
     e.target as target
 from temp.manifest_entries e
 join temp.manifest_files m on m.filename = e.filename
-join fold.versions v on v.manifest_digest = m.digest
-join fold.datasets d on d.id = v.dataset_id
+join catalog.fold.versions v on v.manifest_digest = m.digest
+join catalog.fold.datasets d on d.id = v.dataset_id
 where v.trashed_seq is null;

@@ -28,6 +28,13 @@ class Relation:
     example: str
     sql: str
 
+    def standing(self, schema: str) -> str:
+        """The statement that makes a supplied view for as long as a connection is open, for all of
+        its cursors, out of what lies in `schema` instead of `temp`."""
+        return self.sql.replace("create temp view ", "create view ").replace(
+            " temp.", f" {schema}."
+        )
+
 
 @functools.cache
 def tables() -> tuple[Relation, ...]:

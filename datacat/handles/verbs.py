@@ -7,15 +7,18 @@ the store once.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datacat.filesystem import DatacatFileSystem
 from datacat.front import open_store
 from datacat.handles.version import OpenVersion
 from datacat.model import AddResult, Diff, Listing, PullResult, Shown, StatusEntry
 from datacat.store import Store
+
+if TYPE_CHECKING:
+    from datacat.inside.connection import Connection
 
 Word = str | os.PathLike[str]
 
@@ -52,6 +55,23 @@ def path(ref: str, *, store: str | Store | None = None) -> Path:
     head, _, inside = ref.partition("/")
     version = open(head, store=store)
     return version[inside].path if inside else version.path
+
+
+def connect(
+    store: str | Store | None = None, *, config: Mapping[str, str] | None = None
+) -> Connection:
+    """A DuckDB connection with the catalog's views and `datacat://` URLs: see `Store.connect`.
+
+    `store` is a folder, a URL or an open store, by default that of your settings.
+
+    >>> with datacat.connect(store) as con:
+    ...     con.sql("select path from files order by path").fetchall()
+    [('labels.csv',), ('sub-1/sax.bin',)]
+    """
+    if isinstance(store, Store):
+        return store.connect(config=config)
+    with open_store(store) as opened:
+        return opened.connect(config=config)
 
 
 def ls(query: str | None = None, **options: Any) -> Listing:

@@ -5,20 +5,23 @@ thread seeks and then reads, while others do the same. Text is read in order, by
 the other, from where the last one ended. `_Shared` serves both.
 
 `previews` are files that exist for this connection only. What goes wrong is remembered: DuckDB
-would tell of it in a traceback.
+would tell of it in the text of a traceback.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from datacat import refs
-from datacat.errors import DatacatError, NotFound
+from datacat.errors import DatacatError, InvalidInput, NotFound
+from datacat.inside import used
 from datacat.inside.file_system import Info, ReachFileSystem
 from datacat.inside.reach import Reach
 from datacat.text import printable
@@ -26,6 +29,9 @@ from datacat.text import printable
 SCHEME = "datacat"
 PREVIEW = "preview:"
 """How the path of a preview begins: no dataset has a colon in its name."""
+
+FAILURES_KEPT = 16
+"""What went wrong last, in as many threads as may ask at once."""
 
 _UNCHANGED = datetime(2000, 1, 1, tzinfo=UTC)
 _P = ParamSpec("_P")
@@ -41,7 +47,7 @@ def _noted(call: Callable[_P, _T]) -> Callable[_P, _T]:
             return call(*args, **kwargs)
         except DatacatError as error:
             bridge: Any = args[0]
-            bridge.failure = bridge.failure or error
+            bridge.note(error)
             raise
 
     return noting
@@ -53,29 +59,55 @@ class Bridge(ReachFileSystem):
     def __init__(self, reach: Reach, *, previews: Mapping[str, bytes] | None = None) -> None:
         super().__init__(lambda: reach)
         self._previews = {self._strip_protocol(url): data for url, data in (previews or {}).items()}
-        self.failure: DatacatError | None = None
+        self._failures: deque[DatacatError] = deque(maxlen=FAILURES_KEPT)
+
+    @property
+    def failure(self) -> DatacatError | None:
+        """What went wrong first, of what is remembered."""
+        return self._failures[0] if self._failures else None
+
+    def failure_in(self, text: str) -> DatacatError | None:
+        """What went wrong, if that is what `text` tells of; the latest that fits."""
+        fitting = (error for error in reversed(self._failures) if error.message in text)
+        return next(fitting, None)
+
+    def note(self, error: DatacatError) -> None:
+        """Remember what went wrong. A copy: the error itself knows the frames of the caller, and
+        with them the connection, which would never be freed."""
+        self._failures.append(copy.copy(error))
 
     @_noted
     def glob(self, path: str, **_options: Any) -> list[str]:
         """The URLs of what there is. A name that exists is itself, whatever marks are in it."""
         name = self._strip_protocol(path)
-        if name in self._previews:
-            return [self.unstrip_protocol(name)]
-        head = name.partition("/")[0]
+        supplied = self._supplied(name)
+        if supplied is not None:
+            return supplied
+        files, inside, head = self._split(name)
+        # Whoever looks for it reads it; the threads of DuckDB do not know whom they work for.
+        used.tell(files.ref)
         if not set(name) & set("*?["):
-            self.info(path)  # says what is missing, and what was meant
+            files.look(inside)  # says what is missing, and what was meant
             return [self.unstrip_protocol(name)]
-        self.info(head)
-        before = self.failure
-        found = [name] if self.exists(path) else self._matching(path)
-        self.failure = before
+        found = [name] if self._is_there(name) else self._matching(name)
         if not found:
             raise NotFound(
-                f"no file in {printable(head)} matches '{printable(name[len(head) + 1 :])}'",
+                f"no file in {printable(head)} matches '{printable(inside)}'",
                 kind="pattern_no_match",
                 commands=[f"datacat ls --files {printable(head)}"],
             )
         return [self.unstrip_protocol(one) for one in found]
+
+    def _supplied(self, name: str) -> list[str] | None:
+        """What this connection alone has under `name`, if it has anything."""
+        return [self.unstrip_protocol(name)] if name in self._previews else None
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            super().info(name)
+        except (NotFound, InvalidInput):
+            return False
+        return True
 
     def _matching(self, pattern: str) -> list[str]:
         found = super().glob(pattern, detail=True)
@@ -153,7 +185,7 @@ class _Shared(io.RawIOBase):
         try:
             return self._read(position, count)
         except DatacatError as error:
-            self._bridge.failure = self._bridge.failure or error
+            self._bridge.note(error)
             raise
 
 

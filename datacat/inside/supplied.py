@@ -6,14 +6,15 @@ time, and are verified in the cache every time.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from datacat import sql
-from datacat.backend.download import StoredFile
+from datacat.backend.download import StoredFile as Wanted
 from datacat.catalog import schema
 from datacat.catalog.query import CatalogQuery
+from datacat.catalog.record import StoredFile
 from datacat.copies import working_copies
 from datacat.manifest.entry import DDL
 from datacat.model import Copy
@@ -27,7 +28,9 @@ PHASE = "Lists of files"
 ANNOUNCED_MIN = 64
 """Fewer lists than this are fetched before anybody has read that they are."""
 
-_COPIES_DDL = """
+LISTS_DDL = "digest varchar, filename varchar"
+
+COPIES_DDL = """
     ref varchar, name varchar, version bigint, person varchar, host varchar, path varchar,
     linked boolean, partial boolean, pulled_at timestamp, last_seen timestamp
 """
@@ -50,9 +53,9 @@ def supply(
     if any(relation.name == "files" for relation in wanted):
         files = _supply_manifests(connection, store, query, watch)
     if any(relation.name in ("copies", "activity") for relation in wanted):
-        connection.execute(f"create temp table registered_copies ({_COPIES_DDL})")
+        connection.execute(f"create temp table registered_copies ({COPIES_DDL})")
         sql.append(
-            connection, "temp.main.registered_copies", map(_row, working_copies(store, query))
+            connection, "temp.main.registered_copies", map(copy_row, working_copies(store, query))
         )
     for relation in wanted:
         connection.execute(relation.sql)
@@ -64,44 +67,54 @@ def _supply_manifests(
 ) -> list[Path]:
     """Make `manifest_files(digest, filename)` and `manifest_entries` over them, each list once,
     however many versions have it."""
-    listed = {
-        file.digest: StoredFile(file.key, file.size, file.digest) for file in query.manifests()
-    }
-    digests = {stored.key: digest for digest, stored in listed.items()}
-    folder = store.cache / "manifests"
-    absent = sum(not (folder / key.rpartition("/")[2]).exists() for key in digests)
+    listed = query.manifests()
+    places = fetch_lists(store, listed, watch)
+    connection.execute(f"create temp table manifest_files ({LISTS_DDL})")
+    sql.append(connection, "temp.main.manifest_files", lists_of(store, listed))
+    if places:
+        source = f"{sql.parquet(places).removesuffix(')')}, filename = true)"
+        connection.execute(f"create temp view manifest_entries as select * from {source}")
+    else:
+        connection.execute(f"create temp table manifest_entries ({DDL}, filename varchar)")
+    return places
+
+
+def fetch_lists(store: OpenedStore, listed: Sequence[StoredFile], watch: Watch) -> list[Path]:
+    """Bring lists of files into the cache, each once; where they are. Raises `Corrupt`."""
+    once = {file.digest: Wanted(file.key, file.size, file.digest) for file in listed}
+    absent = sum(not place_of(store, file.key).exists() for file in once.values())
     listener = watch.listener if absent >= ANNOUNCED_MIN else ignore
-    listener(Started(PHASE, files_total=len(listed)))
-    places: dict[str, Path] = {}
+    listener(Started(PHASE, files_total=len(once)))
+    places: list[Path] = []
     with Workspace() as workspace:
         batches = fetch_manifests(
             store.backend,
             workspace,
-            list(listed.values()),
-            folder,
+            list(once.values()),
+            store.cache / "manifests",
             jobs=store.client.jobs,
             stop=watch.stop,
         )
         for batch in batches:
-            places.update(batch)
+            places += batch.values()
             listener(Advanced(len(batch), 0))
     listener(Finished(PHASE))
-    connection.execute("create temp table manifest_files (digest varchar, filename varchar)")
-    sql.append(
-        connection,
-        "temp.main.manifest_files",
-        ((digests[key], str(path)) for key, path in places.items()),
-    )
-    files = list(places.values())
-    if files:
-        source = f"{sql.parquet(files).removesuffix(')')}, filename = true)"
-        connection.execute(f"create temp view manifest_entries as select * from {source}")
-    else:
-        connection.execute(f"create temp table manifest_entries ({DDL}, filename varchar)")
-    return files
+    return places
 
 
-def _row(copy: Copy) -> Row:
+def lists_of(store: OpenedStore, listed: Sequence[StoredFile]) -> Iterator[Row]:
+    """`digest, filename` of each list, also of those that were not fetched yet."""
+    keys = {file.digest: file.key for file in listed}
+    return ((digest, str(place_of(store, key))) for digest, key in keys.items())
+
+
+def place_of(store: OpenedStore, key: str) -> Path:
+    """Where the list of files `key` is in the cache, when it is there."""
+    return store.cache / "manifests" / key.rpartition("/")[2]
+
+
+def copy_row(copy: Copy) -> Row:
+    """A working copy in the columns of `COPIES_DDL`."""
     return (
         copy.ref,
         copy.name,

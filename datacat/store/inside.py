@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from datacat.inside.answer import Answer
@@ -15,6 +15,7 @@ from datacat.store.handle import Handle, watching
 from datacat.transfer.chunk_cache import CACHE_BYTES
 
 if TYPE_CHECKING:
+    from datacat.inside.connection import Connection
     from datacat.inside.preview import Preview
 
 
@@ -52,6 +53,27 @@ class Inside(Handle):
         (('total',), [(2,)])
         """
         return ask(self._opened, question, reach=self.reach, watch=watching(listener, stop))
+
+    def connect(self, *, config: Mapping[str, str] | None = None) -> Connection:
+        """A DuckDB connection of your own, with the views of `sql` and `datacat://` URLs.
+
+        Unlike `sql` it is not locked: it reads and writes whatever DuckDB can, sees the data frames
+        of your program, and has a database in memory for your tables. The catalog itself is
+        read-only, and as it is now; connect again to see what was saved since. `config` holds
+        settings of DuckDB. It stays usable when the store is closed; close it when you are done.
+
+        What goes wrong with a file of a version is raised as `NotFound`, `Corrupt` or
+        `StorageError`.
+
+        >>> with store.connect() as con:
+        ...     con.sql("select ref, files from versions").fetchall()
+        ...     con.execute("select v from 'datacat://cmr@v1/*.csv' where id = ?", [1]).fetchone()
+        [('cmr@v1', 2)]
+        (2,)
+        """
+        from datacat.inside.connection import connect
+
+        return connect(self._opened, self.reach(), config=config)
 
     def head(
         self,

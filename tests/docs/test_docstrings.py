@@ -21,6 +21,7 @@ VERBS = (
     *("scan", "adopt", "undo_adopt"),
     "reach",
     "sql",
+    "connect",
     "head",
     "names_dataset",
     "find_files",
@@ -61,7 +62,7 @@ def test_every_verb_has_an_example_that_runs(verb: str, names: dict[str, object]
     assert check(getattr(Store, verb), names) >= 1
 
 
-@pytest.mark.parametrize("verb", [datacat.open, datacat.path])
+@pytest.mark.parametrize("verb", [datacat.open, datacat.path, datacat.connect])
 def test_so_have_those_that_open_a_version(
     verb: Callable[..., object], names: dict[str, object]
 ) -> None:

@@ -1,0 +1,116 @@
+"""A DuckDB connection of a person's own, over the catalog and the files of all versions."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from datacat import sql
+from datacat.catalog.query import CatalogQuery
+from datacat.inside.bridge import SCHEME
+from datacat.inside.reach import Reach
+from datacat.inside.standing import StandingBridge, supply_standing
+from datacat.opened import OpenedStore
+
+
+class Connection:
+    """A DuckDB connection, as `datacat.connect` gives it. It has all methods of DuckDB's.
+
+    What goes wrong with a file of a version is raised as the error that it is (`NotFound`,
+    `Corrupt`), not in DuckDB's words. For libraries that insist on DuckDB's own class there is
+    `duckdb`. As with every connection of DuckDB, each thread uses its own `cursor()`.
+    """
+
+    def __init__(self, duckdb: sql.Connection, bridge: StandingBridge) -> None:
+        self._duckdb = duckdb
+        self._bridge = bridge
+
+    @property
+    def duckdb(self) -> sql.Connection:
+        """DuckDB's own connection."""
+        return self._duckdb
+
+    def cursor(self) -> Connection:
+        """Another connection to the same: for another thread, or for a second result."""
+        return Connection(self._duckdb.cursor(), self._bridge)
+
+    def close(self) -> None:
+        """Let go of the store. May be called again."""
+        _close(self._duckdb)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._duckdb, name)
+        return self._telling(found) if callable(found) else found
+
+    def _telling(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        # DuckDB looks for tables among the variables of its callers: these must not be taken for
+        # one.
+        @functools.wraps(call)
+        def telling(*_given: Any, **_named: Any) -> Any:
+            try:
+                _found = call(*_given, **_named)
+            except sql.Error as error:
+                failure = self._bridge.failure_in(str(error))
+                if failure is None:
+                    raise
+                raise failure from None
+            return self if _found is self._duckdb else _found
+
+        return telling
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._duckdb)})
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+_open: weakref.WeakSet[sql.Connection] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """DuckDB must not call Python once that ends."""
+    for connection in list(_open):
+        _close(connection)
+
+
+def _close(connection: sql.Connection) -> None:
+    with suppress(sql.Error):
+        connection.unregister_filesystem(SCHEME)
+    connection.close()
+
+
+def connect(
+    store: OpenedStore, reach: Reach, *, config: Mapping[str, str] | None = None
+) -> Connection:
+    """A connection with every view of the catalog as it is now, and `datacat://` URLs.
+
+    Nothing but the catalog is read before it is asked for. Raises `sql.Error` for a setting in
+    `config` that DuckDB does not have.
+    """
+    snapshot = store.catalog.sync()
+    query = CatalogQuery(snapshot, store=store.backend.url)
+    connection = sql.open_for_programs(snapshot.path, config or {})
+    try:
+        bridge = StandingBridge(store, reach, query)
+        connection.register_filesystem(bridge)
+        supply_standing(connection, bridge, store)
+    except BaseException:
+        connection.close()
+        raise
+    _open.add(connection)
+    return Connection(connection, bridge)
