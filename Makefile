@@ -22,12 +22,13 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate lint format bench bench-peers docs clean
+.PHONY: help demo test simulate faults lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
 	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
 	@echo "make simulate  run clients in every order, with faults (some minutes on four cores)"
+	@echo "make faults  kill commands at every system call, let every one fail (hours on two cores)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
 	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"
@@ -43,6 +44,9 @@ test: $(VENV)/.installed-test
 
 simulate: $(VENV)/.installed-test
 	$(RUN) tests.faults.interleaving $(ARGS)
+
+faults: $(VENV)/.installed-test
+	$(RUN) tests.faults.system_calls $(ARGS)
 
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(RUN) ruff check .

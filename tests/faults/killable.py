@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,8 @@ class Killable:
     to read this installation: all modules are imported before.
     """
 
+    PROGRAM = "tests.faults.killable"
+
     def __init__(
         self,
         home: Path,
@@ -68,7 +70,7 @@ class Killable:
         home.mkdir(parents=True, exist_ok=True)
         self._files = [home / name for name in FILES]
         self._server = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.faults.killable"],
+            [sys.executable, "-W", "error", "-m", self.PROGRAM],
             cwd=ROOT,
             env={
                 "PATH": os.defpath,
@@ -92,16 +94,21 @@ class Killable:
     ) -> Ended:
         """Run `datacat arguments`; kill it before its step number `at_step`, or after a time."""
         order = {"arguments": arguments, "at_step": at_step, "after_seconds": after_seconds}
-        order |= {"login": self._login, "umask": umask}
+        ended = self._ended(self._asked(order | {"login": self._login, "umask": umask}))
+        assert code is None or ended.code == code, (arguments, ended)
+        return ended
+
+    def _asked(self, order: dict[str, Any]) -> Any:
+        """What the server answers."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(order).encode() + b"\n")
         self._server.stdin.flush()
-        answer = json.loads(self._server.stdout.readline())
+        return json.loads(self._server.stdout.readline())
+
+    def _ended(self, code: int) -> Ended:
         out, err, steps = (file.read_text() if file.exists() else "" for file in self._files)
-        ended = Ended(answer, out, err, int(steps or 0))
-        assert code is None or ended.code == code, (arguments, ended)
-        return ended
+        return Ended(code, out, err, int(steps or 0))
 
     def __enter__(self) -> Killable:
         return self
@@ -132,7 +139,7 @@ def serve() -> None:
             (home / name).unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
-            _command(order, home)
+            command(order, home)
         if order["after_seconds"] is not None:
             time.sleep(order["after_seconds"])
             os.kill(child, signal.SIGKILL)
@@ -173,7 +180,10 @@ def become(login: str) -> None:
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
 
 
-def _command(order: dict[str, Any], home: Path) -> None:
+def command(
+    order: dict[str, Any], home: Path, *, ready: Callable[[], object] = lambda: None
+) -> None:
+    """Be the process of a command until its end. `ready` is called just before it begins."""
     from datacat.cli.run import run
 
     at_step = order["at_step"]
@@ -194,6 +204,7 @@ def _command(order: dict[str, Any], home: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+    ready()
     code = run(order["arguments"])
     done = steps
     sys.stdout.flush()

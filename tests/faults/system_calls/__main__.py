@@ -1,0 +1,117 @@
+"""Kill or stop commands at every system call that changes a file, and let every such call fail.
+
+    python -m tests.faults.system_calls [stop] [kill] [fail] [--part 1/8] [--minutes 60] [--jobs N]
+    python -m tests.faults.system_calls try 'first add' fail 12 EIO onward
+
+The first tries all of it (hours on two cores), or an evenly spread part, or what there is time
+for, and prints what was tried; the second tries one fault again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from itertools import chain, zip_longest
+from multiprocessing import get_context
+
+from tests.faults.system_calls.campaign import (
+    PLACE_TRIALS,
+    Report,
+    Task,
+    attempt,
+    calls_of,
+    tasks,
+)
+from tests.faults.system_calls.kernel import unavailable
+from tests.faults.system_calls.scenarios import SCENARIOS
+from tests.faults.system_calls.stopped import STOPPED
+
+Batch = list[Task]
+
+
+def batches(act: str, *, number: int, of: int) -> Iterator[Batch]:
+    """All that is to be tried, in lots of one store each, and of every command in turn."""
+    kinds = [(name, 1) for name in (STOPPED if act == "stop" else SCENARIOS)]
+    if act == "kill":  # with two threads their calls come in any order
+        kinds += [(name, 2) for name in SCENARIOS]
+    lots: list[list[Batch]] = []
+    seen = 0
+    for name, jobs in kinds:
+        calls = calls_of(name, act, jobs=jobs)
+        found = list(tasks(name, act, calls, jobs=jobs))
+        chosen = [task for n, task in enumerate(found, seen) if n % of == number % of]
+        seen += len(found)
+        print(f"{name}, {act}, -j{jobs}: {len(calls)} calls, {len(chosen)} runs", flush=True)
+        lots.append([chosen[at : at + PLACE_TRIALS] for at in range(0, len(chosen), PLACE_TRIALS)])
+    return (one for one in chain.from_iterable(zip_longest(*lots)) if one)
+
+
+def rows(reports: Sequence[Report]) -> Iterator[str]:
+    """A table in Markdown: what was tried of each command."""
+    yield "| Command | Fault | Runs | Faults | of which | Acknowledged | Wrong |"
+    yield "|---|---|---|---|---|---|---|"
+    pairs = sorted({(one.act, one.scenario) for one in reports}, reverse=True)
+    for act, scenario in [*pairs, ("", "all")]:
+        own = [one for one in reports if not act or (one.act, one.scenario) == (act, scenario)]
+        kinds: Counter[str] = Counter()
+        for one in own:
+            kinds.update(one.kinds)
+        which = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        trials, faults = sum(one.trials for one in own), sum(one.faults for one in own)
+        told, wrong = sum(one.acknowledged for one in own), sum(len(one.wrong) for one in own)
+        yield f"| {scenario} | {act} | {trials:,} | {faults:,} | {which} | {told:,} | {wrong} |"
+
+
+def campaign(acts: Sequence[str], *, number: int, of: int, jobs: int, seconds: float) -> int:
+    """Try it all; prints what is wrong at once, and the table at last."""
+    reports: list[Report] = []
+    until = time.monotonic() + seconds
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = [
+            pool.submit(attempt, batch)
+            for act in acts
+            for batch in batches(act, number=number, of=of)
+        ]
+        for done in as_completed(waiting):
+            try:
+                report = done.result()
+            except CancelledError:
+                continue
+            reports.append(report)
+            print(f"{report.act} {report.scenario}: {report.trials} runs", flush=True)
+            for wrong in report.wrong:
+                print(f"WRONG {wrong}", flush=True)
+            if time.monotonic() > until:
+                for one in waiting:
+                    one.cancel()
+    print("\n".join(rows(reports)))
+    return int(any(one.wrong for one in reports))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.system_calls")
+    parser.add_argument("what", nargs="*", default=["stop", "kill", "fail"])
+    parser.add_argument("--part", default="0/1", help="the K-th of N parts: 0/8")
+    parser.add_argument("--minutes", type=float, default=24 * 60, help="begin no more after that")
+    parser.add_argument("-j", "--jobs", type=int, default=2)
+    given = parser.parse_intermixed_args()
+    if reason := unavailable():
+        print(f"skipped: {reason}")
+        return 0
+    if given.what[0] == "try":
+        _, scenario, act, at, *more = given.what
+        error = next((word for word in more if word != "onward"), "")
+        task = Task(scenario, act, int(at), error, "onward" in more)
+        report = attempt([task])
+        print("\n".join(report.wrong) or f"{task}: as it should be")
+        return len(report.wrong)
+    number, of = (int(text) for text in given.part.split("/"))
+    return campaign(given.what, number=number, of=of, jobs=given.jobs, seconds=60 * given.minutes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""`datacat` processes whose n-th call to the kernel fails, or is their last, or has to wait."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults.killable import FILES, Ended, Killable, command, import_everything
+from tests.faults.system_calls.kernel import Call, Listener, give_up_control
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls which call of a command.
+
+    The calls of `kinds` (all, if there are none) that change what is below `under` are counted
+    from 1, in the order in which they arrive from all threads. `at`: to which one it happens, and
+    with `onward` to all later ones too. `act`: "none", "kill" before it, "tear" kills in the
+    middle of a write, "fail" with `error`, "stop" the process there until it is told to go on.
+    """
+
+    act: str = "none"
+    at: int = 0
+    error: int = 0
+    onward: bool = False
+    kinds: tuple[str, ...] = ()
+    under: str = "/"
+    reading: bool = False
+    """Whether opening a file only to read it counts."""
+
+    def concerns(self, call: Call) -> bool:
+        """Whether this call is counted."""
+        if self.kinds and call.kind not in self.kinds:
+            return False
+        if call.reads_only and not self.reading:
+            return False
+        return call.path.startswith(self.under)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a command ended, and the calls that were counted: kind and file of each."""
+
+    ended: Ended
+    calls: tuple[tuple[str, str], ...]
+
+    @property
+    def code(self) -> int:
+        return self.ended.code
+
+
+class Watcher(Killable):
+    """The server, whose commands are watched when that is asked for."""
+
+    PROGRAM = "tests.faults.system_calls.watched"
+
+    def watch(self, *arguments: str, fault: Fault | None = None) -> Watched:
+        """Run `datacat arguments` to its end, with a fault on its way."""
+        return self._watched(self._asked(self._order(arguments, fault or Fault())))
+
+    @contextmanager
+    def stopped(self, *arguments: str, fault: Fault) -> Iterator[list[Watched]]:
+        """While inside, the command stands still at a call; afterwards it goes on to its end.
+
+        The list holds how it ended: at once if it came to its end without such a call.
+        """
+        found: list[Watched] = []
+        answer = self._asked(self._order(arguments, fault))
+        if answer != "stopped":
+            found.append(self._watched(answer))
+        yield found
+        if answer == "stopped":
+            found.append(self._watched(self._asked({})))
+
+    def _order(self, arguments: tuple[str, ...], fault: Fault) -> dict[str, Any]:
+        order = {"arguments": arguments, "at_step": 0, "after_seconds": None, "umask": 0o022}
+        return order | {"login": self._login, "fault": asdict(fault)}
+
+    def _watched(self, answer: dict[str, Any]) -> Watched:
+        calls = tuple((kind, path) for kind, path in answer["calls"])
+        return Watched(self._ended(answer["code"]), calls)
+
+
+def serve() -> None:
+    """Fork a process for each order on stdin, and be the judge of its calls."""
+    import_everything()
+    home = Path(os.environ["HOME"])
+    for line in sys.stdin:
+        order = json.loads(line)
+        for name in FILES:
+            (home / name).unlink(missing_ok=True)
+        if "fault" in order:
+            _say(_supervised(order, home))
+            continue
+        child = os.fork()
+        if child == 0:
+            command(order, home)
+        _say(_code(child))
+
+
+def _say(answer: Any) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _code(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _supervised(order: dict[str, Any], home: Path) -> dict[str, Any]:
+    fault = Fault(**{**order["fault"], "kinds": tuple(order["fault"]["kinds"])})
+    here, there = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        here.close()
+
+        def ready() -> None:
+            # Nothing but this one call, which is none of those that wait, may come in between.
+            socket.send_fds(there, [b"x"], [give_up_control()])
+
+        command(order, home, ready=ready)
+    there.close()
+    _, (fd, *_), _, _ = socket.recv_fds(here, 1, 1)
+    here.close()
+    listener = Listener(fd)
+    calls: list[tuple[str, str]] = []
+    for call in listener.calls():
+        if not fault.concerns(call) or call.path == str(home / "steps"):
+            listener.let(call)
+            continue
+        calls.append((call.kind, call.path))
+        number = len(calls)
+        if number == fault.at or (fault.onward and number > fault.at > 0):
+            _befall(fault, call, child, listener)
+        else:
+            listener.let(call)
+    listener.close()
+    return {"code": _code(child), "calls": calls}
+
+
+def _befall(fault: Fault, call: Call, child: int, listener: Listener) -> None:
+    match fault.act:
+        case "kill" | "tear":
+            if fault.act == "tear":
+                call.do_half()
+            os.kill(child, signal.SIGKILL)
+        case "fail":
+            listener.fail(call, fault.error)
+        case "stop":
+            os.kill(child, signal.SIGSTOP)
+            _say("stopped")
+            sys.stdin.readline()
+            os.kill(child, signal.SIGCONT)
+            listener.let(call)
+        case _:
+            listener.let(call)
+
+
+if __name__ == "__main__":
+    serve()
