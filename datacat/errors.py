@@ -37,6 +37,13 @@ class DatacatError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: what the command would say."""
+        from importlib import import_module
+
+        shown: list[str] = import_module("datacat.render.notebook").error_traceback(self)
+        return shown
+
 
 class Failed(DatacatError):
     """The work could not be done: an unreadable file, one that changed while it was read."""

@@ -20,6 +20,7 @@ from datacat.front import open_store
 from datacat.inside import used
 from datacat.model import AddResult, Code, Scalar
 from datacat.organise.code import describe
+from datacat.render.notebook_progress import notebook_listener
 from datacat.store import Store
 
 _current: ContextVar[Run | None] = ContextVar("run", default=None)
@@ -36,6 +37,7 @@ class Run(ContextDecorator):
     Every version that is read in the block is a source of what the run saves: by `datacat.open`,
     by `datacat://` URLs in this process, and by `use`. Of other threads that is known as long as
     only one run is under way. A run in a run keeps its own list, and the outer one has all.
+    `seed` is noted as the parameter of that name; nothing is seeded.
     """
 
     def __init__(
@@ -43,10 +45,13 @@ class Run(ContextDecorator):
         name: str | None = None,
         *,
         params: Mapping[str, Scalar] | None = None,
+        seed: int | None = None,
         store: Store | None = None,
     ) -> None:
         self.name = name
         self.params: dict[str, Scalar] = dict(params or {})
+        if seed is not None:
+            self.params["seed"] = seed
         self.saved: list[AddResult] = []
         self._store = store
         self._lock = threading.Lock()
@@ -90,6 +95,7 @@ class Run(ContextDecorator):
         if self._open is None:
             raise Failed("this run is over, or has not begun", kind="not_running")
         with self._opened() as store:
+            options.setdefault("listener", notebook_listener())
             result = store.add(
                 path,
                 name=name or self.name,

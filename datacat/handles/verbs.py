@@ -89,13 +89,13 @@ def show(ref: str, **options: Any) -> Shown:
 def add(path: Word, **options: Any) -> AddResult:
     """Save a folder: see `Store.add`."""
     with open_store() as store:
-        return store.add(path, **options)
+        return store.add(path, **_told(options))
 
 
 def pull(ref: str, **options: Any) -> PullResult:
     """Get a version: see `Store.pull`."""
     with open_store() as store:
-        return store.pull(ref, **options)
+        return store.pull(ref, **_told(options))
 
 
 def log(name: str | None = None, **options: Any) -> Any:
@@ -107,10 +107,17 @@ def log(name: str | None = None, **options: Any) -> Any:
 def diff(a: Word | None = None, b: Word | None = None, **options: Any) -> Diff:
     """What differs: see `Store.diff`."""
     with open_store() as store:
-        return store.diff(a, b, **options)
+        return store.diff(a, b, **_told(options))
 
 
 def status(paths: Sequence[Word] = (".",), **options: Any) -> list[StatusEntry]:
     """What local folders are: see `Store.status`."""
     with open_store() as store:
-        return store.status(paths, **options)
+        return store.status(paths, **_told(options))
+
+
+def _told(options: dict[str, Any]) -> dict[str, Any]:
+    """With a listener that shows progress in a notebook, unless the caller has one."""
+    from datacat.render.notebook_progress import notebook_listener
+
+    return {"listener": notebook_listener(), **options}

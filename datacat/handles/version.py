@@ -59,7 +59,10 @@ class OpenVersion(Mapping[str, OpenFile]):
         In a store on a local drive files that are stored whole are linked, not copied.
         """
         used.tell(self.ref)
-        return local.folder_of(self._file_system.reach().store, self._files, Watch())
+        from datacat.render.notebook_progress import notebook_listener
+
+        watch = Watch(notebook_listener())
+        return local.folder_of(self._file_system.reach().store, self._files, watch)
 
     def files(self, *patterns: str) -> list[str]:
         """The paths of the files, in order; with `patterns` (gitignore style) those they take.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from datacat.model.display import Displayed
 from datacat.model.team import Copy
 
 Scalar = str | int | float | bool | None
@@ -46,7 +47,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Version(Displayed):
     """One immutable state of a dataset.
 
     `hash` is the tree digest in hex: the same content has the same hash under any name.
@@ -81,7 +82,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Displayed):
     """A name with its owner, description and tags; sizes are those of the newest version.
 
     `in_use_by` are the people who have a working copy, when that was asked for.
@@ -139,7 +140,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Displayed):
     """The answer of `ls`. `datasets_total` counts all, also those that did not match."""
 
     datasets: tuple[Dataset, ...]
@@ -152,7 +153,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Displayed):
     """Everything `show` tells about a dataset or one version of it.
 
     `version` is the one asked for, else the newest; `contents` are its kinds of files, those that

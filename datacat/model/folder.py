@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from datacat.model.dataset import Better, Scalar, Version
+from datacat.model.display import Displayed
 
 
 class ChangeKind(StrEnum):
@@ -113,7 +114,7 @@ class Unsaved:
 
 
 @dataclass(frozen=True, slots=True)
-class AddResult:
+class AddResult(Displayed):
     """What `add` did. `created` is False when this content was saved before as `version`.
 
     `skipped` says what was left out (ignored names, sockets, devices), `skipped_count` how much;
@@ -144,7 +145,7 @@ class AddResult:
 
 
 @dataclass(frozen=True, slots=True)
-class PullResult:
+class PullResult(Displayed):
     """What `pull` did: files copied (written), already right, linked, removed.
 
     `checked` is True when every byte that was written was compared with its checksum.
@@ -177,7 +178,7 @@ class PullResult:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusEntry:
+class StatusEntry(Displayed):
     """What a local folder is. `state` is unchanged, changed or untracked.
 
     `newest` is the newest version of its dataset, by `newest_by`, when the store knows it; that
@@ -203,7 +204,7 @@ class StatusEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Displayed):
     """What differs between `a` and `b`, each a reference or a path."""
 
     a: str

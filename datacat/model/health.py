@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from datacat.model.display import Displayed
+
 
 class VerifyLevel(StrEnum):
     """How deep `verify` looks at a store; each level includes those before it.
@@ -68,7 +70,7 @@ class DatasetDiskUse:
 
 
 @dataclass(frozen=True, slots=True)
-class DiskUse:
+class DiskUse(Displayed):
     """What a store takes. `on_disk_bytes`, `trash_bytes` and `unused_bytes` are all of it.
 
     `logical_bytes` is the size of all versions as files. `on_disk_bytes` is the content that they

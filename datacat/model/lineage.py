@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from datacat.model.dataset import Version
+from datacat.model.display import Displayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class LineageWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(Displayed):
     """What `ref` was made from (`up`) and what was made from it (`down`), the nearest first.
 
     `nodes` are all versions that are named, `ref` too. `cut` is True when there is more than

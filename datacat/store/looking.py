@@ -12,6 +12,7 @@ from datacat import refs
 from datacat.catalog.query import USED
 from datacat.copies import feed
 from datacat.model import Diff, FileInfo, Kind, Listing, LogEntry, Shown, StatusEntry, Version
+from datacat.model.display import Rows
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.sql import Workspace
 from datacat.store.handle import Handle, PathLike, watching
@@ -87,7 +88,7 @@ class Looking(Handle):
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a dataset, newest first."""
-        return self._query().versions(refs.parse(name).name)
+        return Rows(self._query().versions(refs.parse(name).name))
 
     def show(self, ref: str, *, versions: int | None = None, readme: bool = False) -> Shown:
         """Everything about a dataset or one of its versions. `versions` limits the history;
@@ -117,7 +118,7 @@ class Looking(Handle):
         >>> [(entry.ref, entry.state, len(entry.changes)) for entry in store.status(["cmr"])]
         [('cmr@v1', 'changed', 1)]
         """
-        return status(
+        found = status(
             self._opened,
             [Path(path) for path in paths],
             hash_all=hash_all,
@@ -125,6 +126,7 @@ class Looking(Handle):
             similar=self._similar,
             watch=watching(listener, stop),
         )
+        return Rows(found)
 
     def diff(
         self,
@@ -191,11 +193,11 @@ class Looking(Handle):
         refs.check_texts(user)
         query = self._query()
         if name is None:
-            return feed(self._opened, query, user=user, since=since, limit=limit)
+            return Rows(feed(self._opened, query, user=user, since=since, limit=limit))
         found = [
             version
             for version in query.log(refs.parse(name).name)
             if (user is None or version.author == user)
             and (since is None or version.created_at >= since)
         ]
-        return found if limit is None else found[:limit]
+        return Rows(found if limit is None else found[:limit])
