@@ -28,5 +28,11 @@ create table fold.versions (
     trashed_seq bigint,
     trashed_at timestamp,
     trashed_by varchar,
-    trash_reason varchar
+    trash_reason varchar,
+    origin_txid varchar,
+    origin_store varchar,
+    origin_ref varchar,
+    copied_by varchar,
+    copied_at timestamp,
+    origin_sources varchar[]
 );

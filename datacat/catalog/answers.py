@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from datacat import refs
-from datacat.model import Better, Changes, Code, Dataset, Scalar, Version
+from datacat.model import Better, Changes, Code, Dataset, Origin, Scalar, Version
 from datacat.sql import Row
 
 VERSIONS = """
@@ -51,7 +51,8 @@ select
     d.name, c.number, split_part(c.tree, ':', 2), c.message, c.author, c.created_at, c.files,
     c.bytes, c.new_bytes, c.stored_bytes, c.base_number, c.added, c.modified, c.removed,
     c.code_repo, c.code_commit, c.code_dirty, c.trashed_at, c.trashed_by,
-    a.aliases, s.refs, p.pairs, m.pairs
+    a.aliases, s.refs, p.pairs, m.pairs,
+    c.origin_store, c.origin_ref, c.copied_by, c.copied_at, c.origin_sources
 from chosen c
 join fold.datasets d on d.id = c.dataset_id
 left join pointing a on a.dataset_id = c.dataset_id and a.number = c.number
@@ -148,7 +149,13 @@ def version_of(row: Row) -> Version:
         params=_values(row[21]),
         metrics=_values(row[22]),
         better={pair[0]: Better(pair[2]) for pair in row[22] or () if pair[2]},
+        origin=_origin(row[23:]),
     )
+
+
+def _origin(row: Row) -> Origin | None:
+    store, ref, by, at, sources = row
+    return None if store is None else Origin(store, ref, by, utc(at), tuple(sources or ()))
 
 
 def dataset_of(row: Row) -> Dataset:

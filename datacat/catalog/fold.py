@@ -21,6 +21,7 @@ from datacat.catalog.record import (
     ContainersSwept,
     DatasetEdit,
     DatasetRename,
+    Origin,
     Record,
     StoreCreate,
     Values,
@@ -182,7 +183,9 @@ class Fold(Overlay):
             self.changes.directions[row.id, metric] = better
         for alias in record.aliases:
             self._set_alias(row.id, alias, record.number, seq=seq, by=record.by)
-        return Applied(row.id, f"@v{record.number}", record.message)
+        origin = record.origin if isinstance(record.origin, Origin) else None
+        detail = f"{origin.ref} of {origin.by}: {record.message}" if origin else record.message
+        return Applied(row.id, f"@v{record.number}", detail)
 
     def _new_dataset(self, seq: int, record: VersionAdd) -> DatasetRow:
         row = DatasetRow(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from datacat import refs, text
 from datacat.catalog import answers
 from datacat.catalog.ancestry import Ancestry
+from datacat.catalog.identities import Identities
 from datacat.catalog.record import StoredFile
 from datacat.catalog.relatives import Relatives
 from datacat.errors import InvalidInput, NotFound
@@ -47,7 +48,7 @@ class KeptVersion:
         return refs.version_ref(self.dataset, self.number)
 
 
-class CatalogQuery(Ancestry, Relatives):
+class CatalogQuery(Ancestry, Relatives, Identities):
     """Questions about one snapshot; those about references and sources are those of its bases."""
 
     # Versions

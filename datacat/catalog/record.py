@@ -90,6 +90,25 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dirty: bool
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a version was saved first, of one that was copied from another store.
+
+    `store` is the id of that store, `ref` what the version was called there, `txid`, `by` and `at`
+    are those of its record. `sources` are what it was made from there and this store does not have.
+    """
+
+    store: Hex32
+    ref: Reference
+    txid: Hex32
+    by: Word
+    at: Moment
+    sources: Annotated[tuple[Reference, ...], Meta(max_length=1_000)] = ()
+
+    def __post_init__(self) -> None:
+        if self.at.utcoffset():
+            raise ValueError("the time is not in UTC")
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", gc=False):
     """What every record carries.
 
@@ -139,7 +158,8 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
     `number` must be the next one. `chunks` and `recipes` are what this commit adds to the index,
     null when it adds nothing. `segments` lists the records whose segments hold the older content
     of this version, null when any may. `description`, `tags`, `aliases` and
-    `better` (as in `DatasetEdit`) are set on the way.
+    `better` (as in `DatasetEdit`) are set on the way. With an `origin`, its `by` and `at` are the
+    author and the time of the version.
     """
 
     dataset: Name
@@ -166,6 +186,7 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
     aliases: Annotated[tuple[Name, ...], Meta(max_length=32)] = ()
     segments: Annotated[tuple[Seq, ...], Meta(max_length=20_000)] | None = None
     better: Annotated[dict[Word, Direction], Meta(max_length=1_000)] | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()

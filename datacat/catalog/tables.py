@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterator
 
 from datacat import sql
-from datacat.catalog.record import Values, VersionAdd
+from datacat.catalog.record import Origin, Values, VersionAdd
 from datacat.catalog.rows import AliasRow, Changes, DatasetRow, VersionKey, VersionState
 from datacat.sql import Connection, Row
 
@@ -160,6 +160,7 @@ def _write_versions(connection: Connection, changes: Changes) -> None:
 def _version_row(key: VersionKey, record: VersionAdd, state: VersionState) -> Row:
     """A row of `fold.versions`."""
     code = record.code
+    origin = record.origin if isinstance(record.origin, Origin) else None
     return (
         *key,
         record.seq,
@@ -175,9 +176,9 @@ def _version_row(key: VersionKey, record: VersionAdd, state: VersionState) -> Ro
         record.changes.added,
         record.changes.modified,
         record.changes.removed,
-        record.by,
+        origin.by if origin else record.by,
         record.host,
-        record.at.replace(tzinfo=None),
+        (origin or record).at.replace(tzinfo=None),
         record.base_version,
         code.repo if code else None,
         code.commit if code else None,
@@ -188,6 +189,12 @@ def _version_row(key: VersionKey, record: VersionAdd, state: VersionState) -> Ro
         state.trashed_at,
         state.trashed_by,
         state.trash_reason,
+        origin.txid if origin else record.txid,
+        origin.store if origin else None,
+        origin.ref if origin else None,
+        record.by if origin else None,
+        record.at.replace(tzinfo=None) if origin else None,
+        list(origin.sources) if origin else [],
     )
 
 

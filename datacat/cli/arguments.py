@@ -112,6 +112,25 @@ def parse_pairs(option: str, pairs: Iterable[str]) -> dict[str, Scalar]:
     return found
 
 
+def parse_options(pairs: Iterable[str]) -> dict[str, str]:
+    """`endpoint=https://…` and the like, of a storage. Raises `InvalidInput`, also for secrets."""
+    from datacat.config.keys import refuse_secret
+
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        refuse_secret(key)
+        if not equals or not key.strip():
+            # Not quoted: it may be a secret.
+            raise InvalidInput(
+                "--option is not KEY=VALUE",
+                kind="bad_pair",
+                hint="For example:  --option endpoint=https://minio.example.org",
+            )
+        found[key.strip()] = value.strip()
+    return found
+
+
 def parse_metrics(option: str, pairs: Iterable[str]) -> tuple[dict[str, Scalar], dict[str, Better]]:
     """`loss=0.2:min` and the like: the values, and for some whether small or large are good."""
     values = parse_pairs(option, pairs)

@@ -52,6 +52,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("scan", "Report duplicate copies under a folder"),
             Entry("du", "Disk use and space saved by deduplication"),
             Entry("verify", "Check stored or local files against their hashes"),
+            Entry("copy", "Send versions to another store"),
             Entry("gc", "Free the space of trashed data"),
         ),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,6 +128,23 @@ class Invocation:
             self._store = open_with(self.settings)
             self.interrupts.also(self._store.interrupt)
         return self._store
+
+    @contextmanager
+    def other_store(self, place: str, options: Sequence[str]) -> Iterator[Store]:
+        """Another store than the one that is configured, open within the block.
+
+        `options`, each `KEY=VALUE`, stand for those of the settings.
+        """
+        from datacat.cli.arguments import parse_options
+        from datacat.cli.place import absolute
+        from datacat.front import make_client
+        from datacat.store import Store
+
+        given = parse_options(options) if options else self.settings.store_options
+        url = absolute(place, home=str(self.surroundings.home))
+        with Store.open(url, client=make_client(self.settings), options=given) as store:
+            self.interrupts.also(store.interrupt)
+            yield store
 
     def close(self) -> None:
         """Release what was opened, and leave behind what completion should know."""

@@ -12,6 +12,7 @@ from datacat.model.dataset import (
     Kind,
     Listing,
     LogEntry,
+    Origin,
     Scalar,
     Shown,
     Version,
@@ -59,6 +60,7 @@ from datacat.model.place import (
     Parameters,
     StoreInfo,
 )
+from datacat.model.replication import CopiedVersion, CopyResult
 from datacat.model.team import Copy
 from datacat.model.trash import Removal, Restored
 from datacat.model.words import Words
@@ -79,9 +81,11 @@ __all__ = [
     "Collected",
     "Collection",
     "Contents",
+    "CopiedVersion",
     "Copy",
     "CopyGroup",
     "CopyPlace",
+    "CopyResult",
     "Damage",
     "Dataset",
     "DatasetDiskUse",
@@ -104,6 +108,7 @@ __all__ = [
     "LinkMode",
     "Listing",
     "LogEntry",
+    "Origin",
     "Parameters",
     "Periods",
     "PullResult",

@@ -38,6 +38,21 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a version was saved first, of one that was copied from another store.
+
+    `store` is the id of that store and `ref` what the version was called there; `sources` are what
+    it was made from there, as far as this store does not have it.
+    """
+
+    store: str
+    ref: str
+    copied_by: str
+    copied_at: datetime
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """How many files differ from the base version."""
 
@@ -75,6 +90,8 @@ class Version(Displayed):
     code: Code | None = None
     trashed_at: datetime | None = None
     trashed_by: str | None = None
+    origin: Origin | None = None
+    """Of a version that was copied from another store; author and time are those of the first."""
 
     @property
     def ref(self) -> str:

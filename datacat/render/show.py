@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from datacat.model import Copy, Shown
+from datacat.model import Copy, Shown, Version
 from datacat.render.add import code_text, pairs_text, scalar_text
 from datacat.render.listing import short_version
 from datacat.render.log import day_name
@@ -64,8 +64,11 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
     yield "size", f"{size:<24} {'aliases  ' + printable(aliases) if aliases else ''}".rstrip()
     if shown.contents:
         yield "contents", _contents(shown)
-    if version.sources:
-        yield "made from", printable(", ".join(version.sources))
+    if sources := _sources(version):
+        yield "made from", printable(", ".join(sources))
+    if version.origin:
+        by, when = version.origin.copied_by, human_age(version.origin.copied_at, screen.now)
+        yield "copied", printable(f"by {by}, {when}, from another store: {version.origin.ref}")
     if version.params:
         yield "params", pairs_text(version.params)
     if version.metrics:
@@ -76,6 +79,12 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
         first = ", ".join(shown.used_by[:USED_BY_SHOWN])
         rest = len(shown.used_by) - USED_BY_SHOWN
         yield "used by", printable(first) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _sources(version: Version) -> tuple[str, ...]:
+    """What it was made from, also what only the store has that it was copied from."""
+    elsewhere = version.origin.sources if version.origin else ()
+    return (*version.sources, *(f"{source} (in another store)" for source in elsewhere))
 
 
 def _in_use(screen: Screen, shown: Shown) -> Iterator[str]:
@@ -149,6 +158,12 @@ def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
     yield "base", version.base or ""
     yield "made_from", ",".join(version.sources)
     yield "used_by", ",".join(shown.used_by)
+    if version.origin:
+        yield "origin.store", version.origin.store
+        yield "origin.ref", version.origin.ref
+        yield "origin.sources", ",".join(version.origin.sources)
+        yield "copied_by", version.origin.copied_by
+        yield "copied_at", rfc3339(version.origin.copied_at)
     for key, value in version.params.items():
         yield f"param.{key}", scalar_text(value)
     for key, value in version.metrics.items():

@@ -23,6 +23,7 @@ from datacat.store.inside import Inside
 from datacat.store.looking import Looking
 from datacat.store.organising import Organising
 from datacat.store.removing import Removing
+from datacat.store.replicating import Replicating
 from datacat.store.saving import Saving
 from datacat.store.upkeep import Upkeep
 from datacat.working_copy.request import SIMILAR
@@ -30,7 +31,7 @@ from datacat.working_copy.request import SIMILAR
 __all__ = ["Store"]
 
 
-class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep):
+class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep, Replicating):
     """A team's shared place for datasets, as `datacat.open_store` or `Store.create` gives it.
 
     A `Store` may be used from one thread at a time, and with `with`.

@@ -140,17 +140,25 @@ class PieceReader:
         What lies near each other is read with one request, whatever the order. The memory taken is
         that of the pieces, their references, and what lies between them.
         """
+        return [plain for _, plain in self.read_stored(pieces)]
+
+    def read_stored(self, pieces: Sequence[Piece]) -> list[tuple[memoryview | Corrupt, Read]]:
+        """As `read`, each with its stored bytes before it; those have their checksums."""
         frames = self._frames(pieces)
         sources = {p.reference.digest: p.reference for p in pieces if p.reference is not None}
         alone = [*sources.values(), *(piece for piece in pieces if piece.reference is None)]
-        plain = iter(_decoded(alone, [_verified(frames, piece) for piece in alone]))
-        references = {digest: next(plain) for digest in sources}
-        return [
-            next(plain)
-            if piece.reference is None
-            else _against(_verified(frames, piece), piece, references[piece.reference.digest])
-            for piece in pieces
-        ]
+        stored = [_verified(frames, piece) for piece in alone]
+        plain = _decoded(alone, stored)
+        references = dict(zip(sources, plain, strict=False))
+        rest = zip(stored[len(sources) :], plain[len(sources) :], strict=True)
+        found: list[tuple[memoryview | Corrupt, Read]] = []
+        for piece in pieces:
+            if piece.reference is None:
+                found.append(next(rest))
+                continue
+            frame = _verified(frames, piece)
+            found.append((frame, _against(frame, piece, references[piece.reference.digest])))
+        return found
 
     def _frames(self, pieces: Sequence[Piece]) -> Frames:
         """The stored bytes of the pieces and their references, by container and offset."""

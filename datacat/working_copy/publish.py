@@ -109,19 +109,32 @@ def choose_chunks(workspace: Workspace) -> None:
         raise Corrupt(f"{lost} pieces of content were not stored", kind="not_stored")
 
 
-def publish(
-    store: OpenedStore,
-    workspace: Workspace,
-    snapshot: Snapshot,
-    request: SaveRequest,
-    publication: Publication,
-) -> Version:
-    """Upload segment and manifest, then commit the record. Needs `entries` and `chosen`.
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version that is stored and that nobody can see yet: what its record says of its content.
 
-    Raises `OvertakenMeanwhileError` when someone saved in between, `CondemnedMeanwhileError`,
-    `OutcomeUnknown`.
+    `named` are the files besides containers that the record refers to.
     """
-    session = publication.session
+
+    manifest: StoredFile
+    chunks: StoredSegment | None
+    recipes: StoredSegment | None
+    segments: tuple[int, ...] | None
+    named: frozenset[str]
+    files: int
+    bytes: int
+    new_bytes: int
+    stored_bytes: int
+    sketch: str
+
+
+def store_version(
+    store: OpenedStore, workspace: Workspace, snapshot: Snapshot, *, session: str, tree: bytes
+) -> StoredVersion:
+    """Upload segments and manifest of the version whose entries have the digest `tree`.
+
+    Needs `entries` and `chosen`, and what `choose_chunks` needs.
+    """
     # What was made against an older chunk is as new as what it takes.
     new_bytes, stored_bytes = workspace.row(
         """
@@ -136,7 +149,7 @@ def publish(
     recipes = _segment(store, workspace, "recipes", layout.recipes_segment(session))
     path = workspace.folder / "manifest.parquet"
     parquet.write(workspace, "entries", path)
-    manifest = _uploaded(store, layout.manifest(publication.tree.hex(), session), path)
+    manifest = _uploaded(store, layout.manifest(tree.hex(), session), path)
     store.backend.sync()
 
     files, size = workspace.row(
@@ -154,11 +167,37 @@ def publish(
     named = {part.file.key for part in CatalogQuery(snapshot).segments() if part.seq in drawn_on}
     # An add that is slower than the upload period may find what it has just uploaded condemned.
     named |= {file.key for file in (manifest, chunks, recipes) if file is not None}
-    sketch = sketch_of(workspace, "entries")
-    target, code = publication.target, request.code
+    return StoredVersion(
+        manifest=manifest,
+        chunks=chunks,
+        recipes=recipes,
+        segments=tuple(sorted(drawn_on)) if len(drawn_on) <= SEGMENTS_LISTED_MAX else None,
+        named=frozenset(named),
+        files=files,
+        bytes=size,
+        new_bytes=new_bytes,
+        stored_bytes=stored_bytes,
+        sketch=sketch_of(workspace, "entries"),
+    )
+
+
+def publish(
+    store: OpenedStore,
+    workspace: Workspace,
+    snapshot: Snapshot,
+    request: SaveRequest,
+    publication: Publication,
+) -> Version:
+    """Upload segment and manifest, then commit the record. Needs `entries` and `chosen`.
+
+    Raises `OvertakenMeanwhileError` when someone saved in between, `CondemnedMeanwhileError`,
+    `OutcomeUnknown`.
+    """
+    session, target, code = publication.session, publication.target, request.code
+    stored = store_version(store, workspace, snapshot, session=session, tree=publication.tree)
 
     def make(fold: Fold, envelope: Envelope) -> VersionAdd:
-        _check_condemned(workspace, fold, named)
+        check_condemned(workspace, fold, stored.named)
         overtaken_meanwhile(fold, target, force=request.force)
         return VersionAdd(
             **envelope,
@@ -166,13 +205,13 @@ def publish(
             number=fold.next_number(target.name),
             tree=label(store.algorithm, publication.tree),
             session=session,
-            manifest=manifest,
-            chunks=chunks,
-            recipes=recipes,
-            files=files,
-            bytes=size,
-            new_bytes=new_bytes,
-            stored_bytes=stored_bytes,
+            manifest=stored.manifest,
+            chunks=stored.chunks,
+            recipes=stored.recipes,
+            files=stored.files,
+            bytes=stored.bytes,
+            new_bytes=stored.new_bytes,
+            stored_bytes=stored.stored_bytes,
             changes=ChangeCounts(
                 added=publication.changes.added,
                 modified=publication.changes.modified,
@@ -185,11 +224,11 @@ def publish(
             metrics=dict(request.metrics),
             better={key: better.value for key, better in request.better.items()} or UNSET,
             code=CodeState(repo=code.repo, commit=code.commit, dirty=code.dirty) if code else None,
-            sketch=sketch,
+            sketch=stored.sketch,
             description=request.description,
             tags=request.tags,
             aliases=(request.alias,) if request.alias else (),
-            segments=tuple(sorted(drawn_on)) if len(drawn_on) <= SEGMENTS_LISTED_MAX else None,
+            segments=stored.segments,
         )
 
     committed = store.commit(make, start=snapshot)
@@ -272,7 +311,7 @@ def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
     )
 
 
-def _check_condemned(workspace: Workspace, fold: Fold, named: set[str]) -> None:
+def check_condemned(workspace: Workspace, fold: Fold, named: frozenset[str]) -> None:
     """What gc has condemned must not be referred to again (INV names).
 
     `named` are manifest and segments, of this session and those that it draws on; the containers

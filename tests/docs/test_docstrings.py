@@ -25,6 +25,7 @@ VERBS = (
     "head",
     "names_dataset",
     "find_files",
+    "copy",
 )
 
 
@@ -43,7 +44,9 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     (tmp_path / "cmr" / "sub-1" / "sax.bin").write_bytes(b"\0\1\2\3")
     with Store.create(url, name="lab", client=client) as store:
         store.add("cmr", message="first import")
-        yield {"store": store, "url": url, "Path": Path, "datacat": datacat}
+        with Store.create(str(tmp_path / "archive"), client=client) as archive:
+            given = {"store": store, "url": url, "archive": archive}
+            yield {**given, "Path": Path, "datacat": datacat}
 
 
 def check(called: Callable[..., object], names: dict[str, object]) -> int:

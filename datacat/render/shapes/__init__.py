@@ -21,6 +21,7 @@ from datacat.render.shapes.health import (
 )
 from datacat.render.shapes.names import alias, alias_change, edge, lineage, lineage_warning, renamed
 from datacat.render.shapes.removal import collected, collection, removed, restored, waiting
+from datacat.render.shapes.replication import copied, copied_version
 from datacat.render.shapes.version import (
     contents,
     copy,
@@ -29,6 +30,7 @@ from datacat.render.shapes.version import (
     found_file,
     joined,
     log_entry,
+    origin,
     run,
     runs,
     shown,
@@ -46,6 +48,8 @@ __all__ = [
     "collected",
     "collection",
     "contents",
+    "copied",
+    "copied_version",
     "copy",
     "copy_group",
     "copy_place",
@@ -64,6 +68,7 @@ __all__ = [
     "lineage",
     "lineage_warning",
     "log_entry",
+    "origin",
     "pulled",
     "removed",
     "renamed",

@@ -15,6 +15,7 @@ from datacat.model import (
     FoundFile,
     InitResult,
     LogEntry,
+    Origin,
     Scalar,
     Shown,
     Version,
@@ -63,6 +64,17 @@ def version(of: Version) -> Document:
         "code": _code(of.code),
         "trashed_at": rfc3339(of.trashed_at) if of.trashed_at else None,
         "trashed_by": of.trashed_by,
+        "origin": origin(of.origin) if of.origin else None,
+    }
+
+
+def origin(of: Origin) -> Document:
+    return {
+        "store": of.store,
+        "ref": of.ref,
+        "copied_by": of.copied_by,
+        "copied_at": rfc3339(of.copied_at),
+        "sources": list(of.sources),
     }
 
 
