@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import chain, zip_longest
 from multiprocessing import get_context
 
@@ -77,12 +77,12 @@ def campaign(acts: Sequence[str], *, number: int, of: int, jobs: int, seconds: f
             for batch in batches(act, number=number, of=of)
         ]
         for done in as_completed(waiting):
-            try:
-                report = done.result()
-            except CancelledError:
+            if done.cancelled():
                 continue
+            report = done.result()
             reports.append(report)
-            print(f"{report.act} {report.scenario}: {report.trials} runs", flush=True)
+            told = f"{report.trials} runs, {report.faults} faults, {report.acknowledged} versions"
+            print(f"{report.act} {report.scenario}: {told}, {len(report.wrong)} wrong", flush=True)
             for wrong in report.wrong:
                 print(f"WRONG {wrong}", flush=True)
             if time.monotonic() > until:

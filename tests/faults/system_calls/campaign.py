@@ -49,7 +49,7 @@ class Task:
         return (STOPPED if self.act == "stop" else SCENARIOS)[self.scenario]
 
     def fault(self, place: Place) -> Fault:
-        failing, inside = self.act == "fail", self.act in {"fail", "stop"}
+        failing, inside = self.act == "fail", self.act in {"fail", "stop", "cut"}
         return Fault(
             self.act,
             self.at,

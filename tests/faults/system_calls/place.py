@@ -10,7 +10,7 @@ from datacat.errors import NotFound
 from datacat.model import Parameters
 from datacat.store import Store
 from tests.conftest import make_client
-from tests.faults.system_calls.watched import Watched, Watcher
+from tests.faults.system_calls.watched import Fault, Watched, Watcher
 from tests.trees import Tree, read_tree, without_times
 
 CODES = {0, 1, 4, 7}
@@ -52,9 +52,9 @@ class Known:
 class Place:
     """A store, alice whose commands meet faults, and carol who looks what is there."""
 
-    def __init__(self, folder: Path, *, jobs: int = 1) -> None:
+    def __init__(self, folder: Path, *, jobs: int = 1, store: Path | None = None) -> None:
         self.folder = folder
-        self.path = folder / "store"
+        self.path = store or folder / "store"
         client = make_client(folder, "init")
         Store.create(str(self.path), client=client, parameters=SIZES).close()
         self.carol = Store.open(str(self.path), client=make_client(folder, "carol"))
@@ -68,6 +68,10 @@ class Place:
     def close(self) -> None:
         self.carol.close()
         self.alice.close()
+
+    def watch(self, *arguments: str, fault: Fault) -> Watched:
+        """Alice's command, with its fault, until the store can be looked at."""
+        return self.alice.watch(*arguments, fault=fault)
 
     def saved(self, name: str, tree: Tree) -> None:
         """Somebody was told that this is the next version of `name`."""

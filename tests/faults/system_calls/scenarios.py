@@ -30,7 +30,7 @@ class Trial:
 
     def run(self, *arguments: str) -> Watched:
         """The command, with the fault."""
-        ended = self.place.alice.watch(*arguments, fault=self.fault)
+        ended = self.place.watch(*arguments, fault=self.fault)
         self.calls = ended.calls
         self.reached = 0 < self.fault.at <= len(ended.calls)
         self.place.check_answer(ended)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib
 import json
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,9 @@ from typing import Any
 from tests.faults.killable import FILES, Ended, Killable, command, import_everything
 from tests.faults.system_calls.kernel import Call, Listener, give_up_control
 
+_SHUT_DOWN, _WITHOUT_FLUSHING = 0x8004587D, 2
+"""EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are one number."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -24,7 +30,9 @@ class Fault:
     The calls of `kinds` (all, if there are none) that change what is below `under` are counted
     from 1, in the order in which they arrive from all threads. `at`: to which one it happens, and
     with `onward` to all later ones too. `act`: "none", "kill" before it, "tear" kills in the
-    middle of a write, "fail" with `error`, "stop" the process there until it is told to go on.
+    middle of a write, "fail" with `error`, "stop" the process there until it is told to go on,
+    "cut" the power of the file system that is mounted at `under`. `without`: functions of the
+    program that do nothing, by their full names: known-bad programs.
     """
 
     act: str = "none"
@@ -35,6 +43,8 @@ class Fault:
     under: str = "/"
     reading: bool = False
     """Whether opening a file only to read it counts."""
+
+    without: tuple[str, ...] = ()
 
     def concerns(self, call: Call) -> bool:
         """Whether this call is counted."""
@@ -106,6 +116,16 @@ def serve() -> None:
         _say(_code(child))
 
 
+def cut_power(mounted: str | Path) -> None:
+    """From now on nothing reaches the drive of this ext4 or XFS, not even its journal: what is
+    there when it is mounted again is what had been made durable."""
+    folder = os.open(mounted, os.O_RDONLY)
+    try:
+        fcntl.ioctl(folder, _SHUT_DOWN, struct.pack("I", _WITHOUT_FLUSHING))
+    finally:
+        os.close(folder)
+
+
 def _say(answer: Any) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -116,13 +136,16 @@ def _code(child: int) -> int:
 
 
 def _supervised(order: dict[str, Any], home: Path) -> dict[str, Any]:
-    fault = Fault(**{**order["fault"], "kinds": tuple(order["fault"]["kinds"])})
+    fault = Fault(**order["fault"])
     here, there = socket.socketpair()
     child = os.fork()
     if child == 0:
         here.close()
 
         def ready() -> None:
+            for name in fault.without:
+                module, _, function = name.rpartition(".")
+                setattr(importlib.import_module(module), function, lambda *_: None)
             # Nothing but this one call, which is none of those that wait, may come in between.
             socket.send_fds(there, [b"x"], [give_up_control()])
 
@@ -151,6 +174,9 @@ def _befall(fault: Fault, call: Call, child: int, listener: Listener) -> None:
         case "kill" | "tear":
             if fault.act == "tear":
                 call.do_half()
+            os.kill(child, signal.SIGKILL)
+        case "cut":
+            cut_power(fault.under)
             os.kill(child, signal.SIGKILL)
         case "fail":
             listener.fail(call, fault.error)
