@@ -22,13 +22,15 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate faults lint format bench bench-peers docs clean
+.PHONY: help demo test simulate faults power fuzz lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
 	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
 	@echo "make simulate  run clients in every order, with faults (some minutes on four cores)"
 	@echo "make faults  kill commands at every system call, let every one fail (hours on two cores)"
+	@echo "make power   cut the power of ext4 and XFS at every call of a command (root, half an hour)"
+	@echo "make fuzz    let atheris look for input that a parser chokes on (half an hour)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
 	@echo "make bench   measure speed and memory (some minutes, some gigabytes of disk)"
@@ -47,6 +49,13 @@ simulate: $(VENV)/.installed-test
 
 faults: $(VENV)/.installed-test
 	$(RUN) tests.faults.system_calls $(ARGS)
+
+power: $(VENV)/.installed-test
+	$(RUN) tests.faults.power $(ARGS)
+
+fuzz: $(VENV)/.installed-test
+	$(RUN) pip install --quiet --disable-pip-version-check --group fuzz
+	$(RUN) tests.fuzz $(ARGS)
 
 lint: $(VENV)/.installed-test $(VENV)/.installed-lint
 	$(RUN) ruff check .

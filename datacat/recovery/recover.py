@@ -96,7 +96,7 @@ def records(store: Path) -> Iterator[dict[str, Any]]:
 def parsed(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 

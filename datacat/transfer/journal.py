@@ -142,6 +142,6 @@ def _proven(backend: Backend, line: bytes) -> Iterator[ChunkRow]:
             yield whole_row(key, digest, size, base64.b64decode(noted["checksums"]))
         else:
             yield from pack_rows(key, read_footer(backend, key, size_bytes=size))
-    except (ValueError, KeyError, TypeError, Corrupt):
+    except (ValueError, KeyError, TypeError, RecursionError, Corrupt):
         # Not what this datacat notes, or a pack that is not what was noted: it is uploaded again.
         return
