@@ -11,8 +11,8 @@ from datacat.transfer.random_read import Content
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-BUFFER_BYTES = 16 * 1024
-"""Enough for reading line by line; a larger buffer would make every jump read too much."""
+BUFFER_BYTES = 8 * 1024
+"""What Python's own files have; a larger buffer would make every jump read too much."""
 
 
 class VersionFile(io.BufferedReader):
@@ -74,16 +74,22 @@ class _Raw(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
-        if whence not in base:
+        if whence == io.SEEK_SET:
+            position = offset
+        elif whence == io.SEEK_CUR:
+            position = self._position + offset
+        elif whence == io.SEEK_END:
+            position = self._size + offset
+        else:
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
-        position = base[whence] + offset
         if position < 0:
             raise ValueError(f"negative seek position {position}")
         self._position = position
         return position
 
     def tell(self) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
         return self._position
 
     def close(self) -> None:

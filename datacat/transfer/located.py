@@ -88,6 +88,11 @@ class Located:
             self._sources[reference] if reference != _NONE else None,
         )
 
+    def place(self, index: int) -> tuple[str, int]:
+        """Container and offset of a piece, without the rest of it."""
+        offset, _, _, container, *_ = _RECORD.unpack_from(self._records, index * _RECORD.size)
+        return self._names[container], offset
+
     @property
     def one_piece_in(self) -> str | None:
         """The container, if the content was stored as one piece; None if it is made of several."""

@@ -134,6 +134,11 @@ class PieceReader:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
+    @property
+    def local(self) -> bool:
+        """Whether what is read lies in the file system of this machine."""
+        return self._backend.capabilities.local
+
     def read(self, pieces: Sequence[Piece]) -> list[Read]:
         """The plain bytes of each piece, in the order of `pieces`, which went through `split`.
 

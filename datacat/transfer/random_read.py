@@ -10,8 +10,9 @@ import contextlib
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from datacat import layout
 from datacat.backend import Backend
@@ -29,6 +30,10 @@ STEP_BYTES = 4 * 1024 * 1024
 
 AT_ONCE_BYTES = 32 * 1024 * 1024
 """What a long read holds besides the buffer that it fills."""
+
+PASSING_BYTES_MIN = 256 * 1024
+"""Whoever reads so much at once from a store on a drive passes through: the operating system has it
+in its cache, and to keep it here as well would cost more than to read it."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -131,17 +136,40 @@ class _Chunks(Content):
     def open(self, *, ahead: bool = True) -> Reading:
         return _ChunksReading(self, ahead=ahead)
 
-    def get(self, first: int, last: int) -> list[bytes | memoryview]:
-        """The plain bytes of the pieces `first` to `last` (not included)."""
-        pieces = [self.located.piece(index) for index in range(first, last)]
-        found = [self._cache.get((piece.container, piece.offset)) for piece in pieces]
-        absent = [piece for piece, data in zip(pieces, found, strict=True) if data is None]
-        if not absent:
-            return [data for data in found if data is not None]
-        loaded = iter(self._load_all(absent))
-        return [next(loaded) if data is None else data for data in found]
+    @property
+    def on_a_drive(self) -> bool:
+        """Whether the operating system reads ahead and caches what is read."""
+        return self._reader.local
+
+    def kept(self, index: int) -> bytes | memoryview | None:
+        """The plain bytes of a piece, if they are still in the cache."""
+        return self._cache.get(self.located.place(index))
+
+    def get(
+        self,
+        first: int,
+        last: int,
+        *,
+        passing: range = range(0),
+        arrived: Mapping[int, bytes | memoryview] = MappingProxyType({}),
+    ) -> list[bytes | memoryview]:
+        """The plain bytes of the pieces `first` to `last` (not included). Some have `arrived`, by
+        their numbers; those in `passing` are not kept for later."""
+        found = [arrived.get(index) or self.kept(index) for index in range(first, last)]
+        absent = [n for n, data in enumerate(found) if data is None]
+        pieces = [self.located.piece(first + n) for n in absent]
+        for n, piece, data in zip(absent, pieces, self._load_all(pieces), strict=True):
+            if first + n in passing:
+                found[n] = data
+                continue
+            # A view may be of a much larger request, which would stay in memory with it.
+            found[n] = kept = bytes(data)
+            self._cache.put((piece.container, piece.offset), kept)
+        return [data for data in found if data is not None]
 
     def _load_all(self, pieces: list[Piece]) -> list[bytes | memoryview]:
+        if not pieces:
+            return []
         if sum(piece.size for piece in pieces) <= STEP_BYTES or self._jobs == 1:
             return self._load(pieces)
         mean = max(1, sum(piece.size for piece in pieces) // len(pieces))
@@ -165,10 +193,7 @@ class _Chunks(Content):
                 raise data
             if piece.digest and self._digest(data) != piece.digest:  # type: ignore[arg-type]
                 raise Corrupt(f"{piece.container} holds other content", kind="container_damaged")
-            # A view may be of a much larger request, which would stay in memory with it.
-            kept = bytes(data)
-            self._cache.put((piece.container, piece.offset), kept)
-            good.append(kept)
+            good.append(data)
         return good
 
 
@@ -176,10 +201,16 @@ class _ChunksReading(Reading):
     def __init__(self, content: _Chunks, *, ahead: bool) -> None:
         self._content = content
         located = content.located
-        self._ahead = Ahead(content.get, start=located.start, count=len(located)) if ahead else None
+
+        def load(first: int, last: int) -> list[bytes | memoryview]:
+            return content.get(first, last, passing=range(first, last if content.on_a_drive else 0))
+
+        self._ahead = Ahead(load, start=located.start, count=len(located)) if ahead else None
+        self._arrived = MappingProxyType(self._ahead.arrived if self._ahead is not None else {})
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
         located = self._content.located
+        passes = self._content.on_a_drive and len(buffer) >= PASSING_BYTES_MIN
         done = 0
         while done < len(buffer):
             first = located.index_at(offset + done)
@@ -188,7 +219,17 @@ class _ChunksReading(Reading):
             if self._ahead is not None:
                 self._ahead.about_to_read(first, last)
             skip = offset + done - located.start(first)
-            for data in self._content.get(first, last):
+            if last == first + 1:
+                # Most reads are short, and go on where the last one was.
+                data = self._arrived.get(first) or self._content.kept(first)
+                if data is not None:
+                    buffer[done:] = memoryview(data)[skip : skip + len(buffer) - done]
+                    return
+            passing = range(0)
+            if passes:
+                # Not what is wanted in part: who reads on needs the rest.
+                passing = range(first + (skip > 0), last - (located.start(last) > until))
+            for data in self._content.get(first, last, passing=passing, arrived=self._arrived):
                 part = memoryview(data)[skip : skip + len(buffer) - done]
                 buffer[done : done + len(part)] = part
                 done += len(part)
@@ -303,8 +344,11 @@ class _InPlaceReading(Reading):
 _position = threading.Lock()
 
 
+_HAS_PREADV = hasattr(os, "preadv")
+
+
 def _read_at(fd: int, offset: int, buffer: memoryview) -> int:
-    if hasattr(os, "preadv"):
+    if _HAS_PREADV:
         return os.preadv(fd, [buffer], offset)
     with _position:  # Windows: there is only the file's own position
         os.lseek(fd, offset, os.SEEK_SET)

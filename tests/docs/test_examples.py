@@ -55,3 +55,12 @@ def test_a_step_that_comes_out_wrong_stops_the_demo(
 
 def test_the_screen_shows_what_is_left_on_it() -> None:
     assert on_screen("\r\x1b[2K 10%\r\x1b[2K 90%\r\x1b[2Kdone\r\n\x1b[?25hok\r\n") == "done\nok"
+
+
+def test_a_loader_reads_with_workers_of_both_kinds(tmp_path: Path) -> None:
+    played = run_example("loader.py", tmp_path)
+    assert played.returncode == 0, played.stderr
+    kinds = ("fork", "spawn") if sys.platform == "linux" else ("spawn",)
+    assert played.stdout.splitlines() == [
+        f"200 files of cmr@v1 by 2 workers ({kind})" for kind in kinds
+    ]
