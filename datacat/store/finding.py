@@ -7,9 +7,6 @@ from pathlib import Path
 
 from datacat.model import Adoption, LinkMode, ScanResult, Undone
 from datacat.progress import Listener, StopSignal, ignore
-from datacat.scan.adopt import AdoptRequest, adopt
-from datacat.scan.find import ScanRequest, scan
-from datacat.scan.undo import undo
 from datacat.store.handle import Handle, PathLike, watching
 
 GROUPS_MAX = 1_000
@@ -60,6 +57,8 @@ class Finding(Handle):
         >>> [(group.copies, group.ref) for group in found.groups]
         [(2, 'cmr@v1')]
         """
+        from datacat.scan.find import ScanRequest, scan  # a large room that few commands enter
+
         request = ScanRequest(
             paths=[Path(path) for path in paths],
             min_bytes=min_bytes,
@@ -106,6 +105,9 @@ class Finding(Handle):
         >>> plan.ref, plan.created, plan.files, plan.dry_run, plan.undo
         ('cmr@v1', False, 2, True, None)
         """
+        from datacat.scan.adopt import AdoptRequest, adopt
+        from datacat.scan.find import ScanRequest
+
         request = AdoptRequest(
             scan=ScanRequest(
                 paths=[Path(path) for path in paths],
@@ -138,4 +140,6 @@ class Finding(Handle):
         >>> store.undo_adopt("undo.jsonl").kept_total
         0
         """
+        from datacat.scan.undo import undo
+
         return undo(self._opened, Path(undo_file), watching(listener, stop))

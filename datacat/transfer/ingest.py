@@ -21,7 +21,7 @@ from datacat.errors import DatacatError
 from datacat.model import Parameters
 from datacat.objects.index import CHUNKS_DDL, RECIPES_DDL
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
-from datacat.sql import Workspace
+from datacat.sql import Loader, Workspace
 from datacat.transfer.arrangement import Arrangement, Arranger
 from datacat.transfer.chunking import Chunking, NewContent
 from datacat.transfer.claims import Claims
@@ -208,13 +208,17 @@ class Ingest:
         self, executor: Executor, jobs: int, work: Iterator[Batch | Large]
     ) -> list[SourceFile]:
         grown: list[SourceFile] = []
-        for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
-            self._workspace.load("hashed", done.hashed)
-            self._workspace.load("new_chunks", done.rows)
-            self._workspace.load("new_chunks", self._packing.take_rows())
-            grown += done.grown
-            if done.files:
-                self._listener(Advanced(done.files, done.bytes))
+        with (
+            Loader(self._workspace, "hashed") as hashed,
+            Loader(self._workspace, "new_chunks") as chunks,
+        ):
+            for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
+                hashed.add(done.hashed)
+                chunks.add(done.rows)
+                chunks.add(self._packing.take_rows())
+                grown += done.grown
+                if done.files:
+                    self._listener(Advanced(done.files, done.bytes))
         return grown
 
     def _do(self, task: Batch | Large) -> _Done:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datacat.digest import digest_function, new_hasher
 from datacat.errors import Failed
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
-from datacat.sql import Workspace
+from datacat.sql import Loader, Workspace
 from datacat.transfer.executor import run_bounded
 from datacat.transfer.following import look_through
 from datacat.transfer.reading import (
@@ -208,10 +208,11 @@ class HashFiles:
         self, executor: Executor, jobs: int, work: Iterator[Batch | Large]
     ) -> list[SourceFile]:
         grown: list[SourceFile] = []
-        for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
-            self._workspace.load("hashed", done.hashed)
-            grown += done.grown
-            self._listener(Advanced(done.files, done.bytes))
+        with Loader(self._workspace, "hashed") as hashed:
+            for done in run_bounded(executor, self._do, work, jobs=jobs, stop=self._stop):
+                hashed.add(done.hashed)
+                grown += done.grown
+                self._listener(Advanced(done.files, done.bytes))
         return grown
 
     def _do(self, task: Batch | Large) -> HashResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
-from datacat.sql import Workspace
+from datacat.sql import Loader, Workspace
 from datacat.transfer.sink import Sink, Wanted
 from datacat.transfer.turns import Turns
 from datacat.working_copy.copying import Named
@@ -116,12 +116,11 @@ class Arrivals(Sink):
             " mtime_ns bigint, ctime_ns bigint, inode ubigint, digest blob)"
         )
 
-    def note(self, workspace: Workspace) -> None:
-        """Move what has arrived so far into the table."""
+    def note(self, loader: Loader) -> None:
+        """Move what has arrived so far towards the table."""
         with self._lock:
             rows, self._rows = self._rows, []
-        if rows:
-            workspace.load("arrived", rows)
+        loader.add(rows)
 
     def finish(self, workspace: Workspace) -> None:
         """Make what has no content to fetch: empty files, folders, and last of all the links."""
@@ -133,7 +132,8 @@ class Arrivals(Sink):
             replaced = FileStat(*there) if there[3] is not None else None
             wanted = Wanted(path, size, executable, mtime_ns, digest, replaced)
             self.write(wanted, iter(()))
-        self.note(workspace)
+        with Loader(workspace, "arrived") as arrived:
+            self.note(arrived)
         for (path,) in workspace.rows("select path from to_write where kind = 'dir'"):
             self._destination.make_dir(path)
         # Links last: nothing of this pull is ever written through one of them.

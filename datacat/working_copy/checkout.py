@@ -21,7 +21,7 @@ from datacat.manifest.entry import COLUMNS
 from datacat.model import LinkMode, PullResult, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started
-from datacat.sql import Workspace
+from datacat.sql import Loader, Workspace
 from datacat.text import printable
 from datacat.transfer.executor import threads
 from datacat.transfer.fetch import Fetch
@@ -376,12 +376,12 @@ class _Pull:
         jobs, listener = self._store.client.jobs, self._watch.listener
         listener(Started("Copying", planned.copied, planned.copied_bytes))
         arrivals.begin(self._workspace)
+        with threads(jobs) as executor, Loader(self._workspace, "arrived") as arrived:
 
-        def done(files: int, size: int) -> None:
-            arrivals.note(self._workspace)
-            listener(Advanced(files, size))
+            def done(files: int, size: int) -> None:
+                arrivals.note(arrived)
+                listener(Advanced(files, size))
 
-        with threads(jobs) as executor:
             damaged = fetch.run(executor, jobs=jobs, done=done)
         listener(Finished("Copying"))
         return damaged

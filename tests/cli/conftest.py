@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.terminal import Terminal
+from tests.forked import ROOT, Ended, Order, run
 
-ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-SECONDS_MAX = 120
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command in a pipe did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        import json
-
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -64,21 +46,14 @@ class Person:
 
     def run(
         self, *arguments: str, cwd: Path | None = None, stdin: str = "", code: int | None = 0
-    ) -> Outcome:
-        """Run a command in a pipe; `code` is what it must return, None for anything."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=cwd or self.home,
-            env=self.environment,
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=SECONDS_MAX,
-            check=False,
+    ) -> Ended:
+        """Run a command, its output in files; `code` is what it must return, None for anything."""
+        order = Order(
+            arguments=arguments, folder=str(cwd or self.home), environment=self.environment
         )
-        out = done.stdout.decode(errors="surrogateescape")
-        outcome = Outcome(done.returncode, out, done.stderr.decode(errors="surrogateescape"))
-        assert code is None or outcome.code == code, f"{arguments}: {outcome}"
-        return outcome
+        ended = run(order, stdin=stdin.encode())
+        assert code is None or ended.code == code, f"{arguments}: {ended}"
+        return ended
 
     def on_terminal(self, *arguments: str, cwd: Path | None = None, columns: int = 80) -> Terminal:
         """Start a command on a pseudo-terminal of its own."""

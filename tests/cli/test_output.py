@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SECONDS_MAX, Person
+from tests.cli.conftest import Person
+from tests.forked import SECONDS_MAX
 
 FAULTY = """
 import sys

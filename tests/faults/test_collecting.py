@@ -15,7 +15,8 @@ from datacat.model import Parameters
 from datacat.store import Store
 from tests.collecting import AT_ONCE, assert_is, names, needless
 from tests.conftest import make_client
-from tests.faults.killable import ROOT, Killable
+from tests.faults.killable import Killable
+from tests.forked import ROOT
 from tests.trees import Entry, content, file, write_tree
 
 LARGE = 300_000
@@ -49,29 +50,29 @@ def test_a_gc_that_is_killed(number: int, tmp_path: Path) -> None:
         return ref
 
     total = 0
-    with Killable(tmp_path / "alice", {"DATACAT_STORE": str(place)}) as alice:
-        keep = save(0)
-        for kill in range(KILLS):
-            going = [save(10 * kill + n + 1) for n in range(2)]
-            keep, going[0] = going[0], keep
-            carol.rm(going, force=True)
-            step = chance.randint(total // 3, total) if total else 10**9
-            ended = alice.run(*GC, at_step=step)
-            assert ended.killed or ended.code == 0, ended
-            total = total or ended.steps
-            assert_is(carol, keep, trees[keep], tmp_path)
-            if kill % 2:
-                # Somebody needs the same content again, before anybody cleans up.
-                for name in ("edited", "s0"):
-                    (folder / name).write_bytes(trees[going[1]][name].content)
-                again = carol.add(folder, name="again", new=True)
-                alice.run(*GC, code=0)
-                assert_is(carol, again.version.ref, _read(folder), tmp_path)
-                carol.rm(["again"], force=True)
+    alice = Killable(tmp_path / "alice", {"DATACAT_STORE": str(place)})
+    keep = save(0)
+    for kill in range(KILLS):
+        going = [save(10 * kill + n + 1) for n in range(2)]
+        keep, going[0] = going[0], keep
+        carol.rm(going, force=True)
+        step = chance.randint(total // 3, total) if total else 10**9
+        ended = alice.run(*GC, at_step=step)
+        assert ended.killed or ended.code == 0, ended
+        total = total or ended.steps
+        assert_is(carol, keep, trees[keep], tmp_path)
+        if kill % 2:
+            # Somebody needs the same content again, before anybody cleans up.
+            for name in ("edited", "s0"):
+                (folder / name).write_bytes(trees[going[1]][name].content)
+            again = carol.add(folder, name="again", new=True)
             alice.run(*GC, code=0)
-            assert needless(carol) == set()
-            assert_is(carol, keep, trees[keep], tmp_path)
-            assert [v.ref for v in carol.versions("work")] == [keep]
+            assert_is(carol, again.version.ref, _read(folder), tmp_path)
+            carol.rm(["again"], force=True)
+        alice.run(*GC, code=0)
+        assert needless(carol) == set()
+        assert_is(carol, keep, trees[keep], tmp_path)
+        assert [v.ref for v in carol.versions("work")] == [keep]
 
 
 def _read(folder: Path) -> dict[str, Entry]:

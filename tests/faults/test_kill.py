@@ -23,7 +23,8 @@ from datacat.model import Parameters
 from datacat.objects.pack import read_footer
 from datacat.store import Store
 from tests.conftest import EFFORT, make_client
-from tests.faults.killable import ROOT, Killable
+from tests.faults.killable import Killable
+from tests.forked import ROOT
 from tests.trees import (
     Entry,
     content,
@@ -170,35 +171,33 @@ def steps(total: int, count: int, chance: random.Random) -> list[int]:
 def test_an_add_that_is_killed(number: int, tmp_path: Path) -> None:
     shard = Shard(tmp_path, number)
     tree = first_tree(number)
-    with shard.alice as alice:
-        write_tree(shard.work, tree)
-        done = alice.run("add", "work", code=0)
-        shard.check_versions(tree, acknowledged=True)
-        assert done.steps > 2 * COMMIT_STEPS
-        for kill, step in enumerate(steps(done.steps, ADD_KILLS, shard.chance)):
-            tree = edited(tree, shard.chance)
-            become(shard.work, tree)
-            # Two of ten fall at any time: also inside a system call.
-            timed = {"after_seconds": shard.chance.random() * 0.4} if kill % 5 == 4 else {}
-            ended = alice.run("add", "work", **(timed or {"at_step": step}))  # type: ignore[arg-type]
-            assert ended.killed or ended.code == 0, ended
-            acknowledged = ended.code == 0 or ended.out.startswith("work@v")
-            shard.check_versions(tree, acknowledged=acknowledged)
+    alice = shard.alice
+    write_tree(shard.work, tree)
+    done = alice.run("add", "work", code=0)
+    shard.check_versions(tree, acknowledged=True)
+    assert done.steps > 2 * COMMIT_STEPS
+    for kill, step in enumerate(steps(done.steps, ADD_KILLS, shard.chance)):
+        tree = edited(tree, shard.chance)
+        become(shard.work, tree)
+        # Two of ten fall at any time: also inside a system call.
+        timed = {"after_seconds": shard.chance.random() * 0.4} if kill % 5 == 4 else {}
+        ended = alice.run("add", "work", **(timed or {"at_step": step}))  # type: ignore[arg-type]
+        assert ended.killed or ended.code == 0, ended
+        acknowledged = ended.code == 0 or ended.out.startswith("work@v")
+        shard.check_versions(tree, acknowledged=acknowledged)
 
-            saved = len(shard.versions)
-            proven = shard.proven() & shard.containers().keys()
-            alice.run("add", "work", code=0)
-            shard.check_versions(
-                tree if shard.versions[-1] is not tree else None, acknowledged=False
-            )
-            assert len(shard.versions) in (saved, saved + 1)
-            assert shard.versions[-1] is tree
-            after = shard.containers()
-            again = {d for key in proven for d in after[key]} & {
-                d for key, digests in after.items() if key not in proven for d in digests
-            }
-            assert not again, "what was uploaded and noted was uploaded again"
-        shard.check_end(tree)
+        saved = len(shard.versions)
+        proven = shard.proven() & shard.containers().keys()
+        alice.run("add", "work", code=0)
+        shard.check_versions(tree if shard.versions[-1] is not tree else None, acknowledged=False)
+        assert len(shard.versions) in (saved, saved + 1)
+        assert shard.versions[-1] is tree
+        after = shard.containers()
+        again = {d for key in proven for d in after[key]} & {
+            d for key, digests in after.items() if key not in proven for d in digests
+        }
+        assert not again, "what was uploaded and noted was uploaded again"
+    shard.check_end(tree)
     for version in range(1, len(shard.versions) + 1):
         shard.check_pull(version)
 
@@ -223,34 +222,32 @@ def test_an_add_of_large_edits_that_is_killed(number: int, tmp_path: Path) -> No
         "medium.bin": file(content(500_000, 2 * number + 3)),
         "small.txt": file(b"a few words\n" * 40),
     }
-    with shard.alice as alice:
-        write_tree(shard.work, tree)
+    alice = shard.alice
+    write_tree(shard.work, tree)
+    alice.run("add", "work", code=0)
+    shard.check_versions(tree, acknowledged=True)
+    total = 0
+    for _ in range(EDIT_KILLS):
+        for path in ("large.bin", "medium.bin"):
+            tree = {**tree, path: file(large_edit(tree[path].content, chance))}
+        tree = {**tree, "small.txt": file(tree["small.txt"].content[:-1] + b"!")}
+        become(shard.work, tree)
+        # The first comes to its end: so it is known how many steps there are.
+        step = chance.randint(total // 3, total) if total else 10**9
+        ended = alice.run("add", "work", at_step=step)
+        assert ended.killed or ended.code == 0, ended
+        total = total or ended.steps
+        shard.check_versions(tree, acknowledged=ended.code == 0)
+        proven = shard.proven() & shard.containers().keys()
         alice.run("add", "work", code=0)
-        shard.check_versions(tree, acknowledged=True)
-        total = 0
-        for _ in range(EDIT_KILLS):
-            for path in ("large.bin", "medium.bin"):
-                tree = {**tree, path: file(large_edit(tree[path].content, chance))}
-            tree = {**tree, "small.txt": file(tree["small.txt"].content[:-1] + b"!")}
-            become(shard.work, tree)
-            # The first comes to its end: so it is known how many steps there are.
-            step = chance.randint(total // 3, total) if total else 10**9
-            ended = alice.run("add", "work", at_step=step)
-            assert ended.killed or ended.code == 0, ended
-            total = total or ended.steps
-            shard.check_versions(tree, acknowledged=ended.code == 0)
-            proven = shard.proven() & shard.containers().keys()
-            alice.run("add", "work", code=0)
-            shard.check_versions(
-                tree if shard.versions[-1] is not tree else None, acknowledged=False
-            )
-            assert shard.versions[-1] is tree
-            after = shard.containers()
-            again = {d for key in proven for d in after[key]} & {
-                d for key, digests in after.items() if key not in proven for d in digests
-            }
-            assert not again, "what was uploaded and noted was uploaded again"
-        shard.check_end(tree)
+        shard.check_versions(tree if shard.versions[-1] is not tree else None, acknowledged=False)
+        assert shard.versions[-1] is tree
+        after = shard.containers()
+        again = {d for key in proven for d in after[key]} & {
+            d for key, digests in after.items() if key not in proven for d in digests
+        }
+        assert not again, "what was uploaded and noted was uploaded again"
+    shard.check_end(tree)
     for version in range(1, len(shard.versions) + 1):
         shard.check_pull(version)
 
@@ -260,54 +257,54 @@ def test_a_pull_that_is_killed(number: int, tmp_path: Path) -> None:
     shard = Shard(tmp_path, 100 + number)
     trees = [first_tree(number)]
     write_tree(shard.work, trees[0])
-    with shard.alice as alice:
+    alice = shard.alice
+    alice.run("add", "work", code=0)
+    for _ in range(2):
+        trees.append(edited(trees[-1], shard.chance))
+        become(shard.work, trees[-1])
         alice.run("add", "work", code=0)
-        for _ in range(2):
-            trees.append(edited(trees[-1], shard.chance))
-            become(shard.work, trees[-1])
-            alice.run("add", "work", code=0)
-        copy = shard.home / "copy"
-        total = alice.run("pull", "work@v1", "-d", "copy", code=0).steps
-        shutil.rmtree(copy)
-        here: dict[str, Entry] = {}
-        for kill, step in enumerate(steps(total, PULL_KILLS, shard.chance)):
-            version = shard.chance.choice([1, 2, 3])
-            wanted = trees[version - 1]
-            command = ["pull", f"work@v{version}", "-d", "copy"]
-            edit = None
-            if here and kill % 3 == 0:
-                edit = file(b"my own edit %d" % kill)
-                write_entry(copy, "run.sh", edit)
-                here = here | {"run.sh": edit}
-                command.append("--force")
-            timed = {"after_seconds": shard.chance.random() * 0.3} if kill % 5 == 4 else {}
-            ended = alice.run(*command, **(timed or {"at_step": step}))  # type: ignore[arg-type]
-            assert ended.killed or ended.code == 0, ended
-            there = without_times(read_tree(copy)) if copy.exists() else {}
-            for path, entry in there.items():
-                # Each file is what it was, or what it becomes; only folders may be on their way.
-                known = entry in (here.get(path), without_times(wanted).get(path))
-                assert known or entry.kind == "dir", path
-            if edit is not None:
-                kept = [p.read_bytes() for p in copy.glob(".datacat/backup/*/run.sh*")]
-                assert there.get("run.sh") == edit or edit.content in kept
+    copy = shard.home / "copy"
+    total = alice.run("pull", "work@v1", "-d", "copy", code=0).steps
+    shutil.rmtree(copy)
+    here: dict[str, Entry] = {}
+    for kill, step in enumerate(steps(total, PULL_KILLS, shard.chance)):
+        version = shard.chance.choice([1, 2, 3])
+        wanted = trees[version - 1]
+        command = ["pull", f"work@v{version}", "-d", "copy"]
+        edit = None
+        if here and kill % 3 == 0:
+            edit = file(b"my own edit %d" % kill)
+            write_entry(copy, "run.sh", edit)
+            here = here | {"run.sh": edit}
+            command.append("--force")
+        timed = {"after_seconds": shard.chance.random() * 0.3} if kill % 5 == 4 else {}
+        ended = alice.run(*command, **(timed or {"at_step": step}))  # type: ignore[arg-type]
+        assert ended.killed or ended.code == 0, ended
+        there = without_times(read_tree(copy)) if copy.exists() else {}
+        for path, entry in there.items():
+            # Each file is what it was, or what it becomes; only folders may be on their way.
+            known = entry in (here.get(path), without_times(wanted).get(path))
+            assert known or entry.kind == "dir", path
+        if edit is not None:
+            kept = [p.read_bytes() for p in copy.glob(".datacat/backup/*/run.sh*")]
+            assert there.get("run.sh") == edit or edit.content in kept
 
-            for left in (copy / ".datacat" / "tmp").glob("*"):
-                os.utime(left, ns=(0, 0))  # as if killed a while ago
-            alice.run(*command, code=0)
-            here = without_times(wanted)
-            assert without_times(read_tree(copy)) == here
-            (entry,) = shard.carol.status([copy], hash_all=True)
-            assert (entry.ref, entry.state) == (f"work@v{version}", "unchanged")
-            if edit is not None:
-                kept = [p.read_bytes() for p in copy.glob(".datacat/backup/*/run.sh*")]
-                assert edit.content in kept
-            assert list((copy / ".datacat" / "tmp").glob("*")) == []
-            if kill % 4 == 3:
-                shutil.rmtree(copy)
-                here = {}
-        shard.versions = trees
-        shard.check_versions(None, acknowledged=False)
+        for left in (copy / ".datacat" / "tmp").glob("*"):
+            os.utime(left, ns=(0, 0))  # as if killed a while ago
+        alice.run(*command, code=0)
+        here = without_times(wanted)
+        assert without_times(read_tree(copy)) == here
+        (entry,) = shard.carol.status([copy], hash_all=True)
+        assert (entry.ref, entry.state) == (f"work@v{version}", "unchanged")
+        if edit is not None:
+            kept = [p.read_bytes() for p in copy.glob(".datacat/backup/*/run.sh*")]
+            assert edit.content in kept
+        assert list((copy / ".datacat" / "tmp").glob("*")) == []
+        if kill % 4 == 3:
+            shutil.rmtree(copy)
+            here = {}
+    shard.versions = trees
+    shard.check_versions(None, acknowledged=False)
 
 
 STRACE = shutil.which("strace")
@@ -321,32 +318,32 @@ STRACE = shutil.which("strace")
 def test_an_add_that_is_killed_in_a_system_call(call: str, when: int, tmp_path: Path) -> None:
     """A process of its own, stopped at the n-th link, fsync or rename of one of its threads."""
     shard = Shard(tmp_path, when)
-    with shard.alice as alice:
-        tree = first_tree(when)
-        write_tree(shard.work, tree)
-        names = {"linkat": "link,linkat", "fsync": "fsync", "openat": "openat"}
-        traced = subprocess.run(
-            [
-                *(str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={names[call]}"),
-                *("-e", f"inject={names[call]}:signal=KILL:when={when}"),
-                *(sys.executable, "-m", "datacat", "add", "work"),
-            ],
-            cwd=shard.home,
-            env={
-                "PATH": os.defpath,
-                "PYTHONPATH": str(ROOT),
-                "HOME": str(shard.home),
-                "TMPDIR": str(shard.home),
-                "DATACAT_USER": "alice",
-                "DATACAT_STORE": str(shard.store),
-            },
-            capture_output=True,
-            check=False,
-        )
-        if b"ptrace" in traced.stderr.lower() and b"not permitted" in traced.stderr:
-            pytest.skip("strace may not trace here")
-        assert traced.returncode != 0
-        shard.check_versions(tree, acknowledged=traced.stdout.startswith(b"work@v"))
-        alice.run("add", "work", code=0)
-        shard.check_versions(tree if not shard.versions else None, acknowledged=False)
-        assert len(shard.versions) == 1
+    alice = shard.alice
+    tree = first_tree(when)
+    write_tree(shard.work, tree)
+    names = {"linkat": "link,linkat", "fsync": "fsync", "openat": "openat"}
+    traced = subprocess.run(
+        [
+            *(str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={names[call]}"),
+            *("-e", f"inject={names[call]}:signal=KILL:when={when}"),
+            *(sys.executable, "-m", "datacat", "add", "work"),
+        ],
+        cwd=shard.home,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(shard.home),
+            "TMPDIR": str(shard.home),
+            "DATACAT_USER": "alice",
+            "DATACAT_STORE": str(shard.store),
+        },
+        capture_output=True,
+        check=False,
+    )
+    if b"ptrace" in traced.stderr.lower() and b"not permitted" in traced.stderr:
+        pytest.skip("strace may not trace here")
+    assert traced.returncode != 0
+    shard.check_versions(tree, acknowledged=traced.stdout.startswith(b"work@v"))
+    alice.run("add", "work", code=0)
+    shard.check_versions(tree if not shard.versions else None, acknowledged=False)
+    assert len(shard.versions) == 1

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.killable import Ended, Killable
+from tests.faults.killable import Killable
+from tests.forked import Ended
 from tests.trees import Tree, content, file, link, read_tree, without_times, write_tree
 
 TOOLS = ("useradd", "userdel", "groupadd", "groupdel")
@@ -127,8 +128,6 @@ def machine(logins: Logins) -> Iterator[Machine]:
     try:
         yield made
     finally:
-        for person in made.people.values():
-            person.close()
         shutil.rmtree(folder)
 
 

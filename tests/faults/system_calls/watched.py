@@ -9,15 +9,18 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from tests.faults.killable import FILES, Ended, Killable, command, import_everything
+from tests.faults.killable import Killable
 from tests.faults.system_calls.kernel import Call, Listener, give_up_control
+from tests.forked import ROOT, Ended, Order, command, import_everything
 
 _SHUT_DOWN, _WITHOUT_FLUSHING = 0x8004587D, 2
 """EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are one number."""
@@ -67,10 +70,45 @@ class Watched:
         return self.ended.code
 
 
-class Watcher(Killable):
-    """The server, whose commands are watched when that is asked for."""
+FILES = ("out", "err", "steps")
 
-    PROGRAM = "tests.faults.system_calls.watched"
+
+class Watcher(Killable):
+    """Somebody whose commands a server watches: a process of this module, until `close`."""
+
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        login: str | None = None,
+    ) -> None:
+        super().__init__(home, environment, login=login)
+        self._server = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.faults.system_calls.watched"],
+            cwd=ROOT,
+            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.wait(timeout=60)
+        self._server.stdout.close()
 
     def watch(self, *arguments: str, fault: Fault | None = None) -> Watched:
         """Run `datacat arguments` to its end, with a fault on its way."""
@@ -91,29 +129,28 @@ class Watcher(Killable):
             found.append(self._watched(self._asked({})))
 
     def _order(self, arguments: tuple[str, ...], fault: Fault) -> dict[str, Any]:
-        order = {"arguments": arguments, "at_step": 0, "after_seconds": None, "umask": 0o022}
-        return order | {"login": self._login, "fault": asdict(fault)}
+        return {"order": asdict(self.order(arguments)), "fault": asdict(fault)}
+
+    def _asked(self, order: dict[str, Any]) -> Any:
+        """What the server answers."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(order).encode() + b"\n")
+        self._server.stdin.flush()
+        return json.loads(self._server.stdout.readline())
 
     def _watched(self, answer: dict[str, Any]) -> Watched:
         calls = tuple((kind, path) for kind, path in answer["calls"])
-        return Watched(self._ended(answer["code"]), calls)
+        out, err, steps = ((self.home / name).read_text() for name in FILES)
+        return Watched(Ended(answer["code"], out, err, int(steps or 0)), calls)
 
 
 def serve() -> None:
     """Fork a process for each order on stdin, and be the judge of its calls."""
     import_everything()
-    home = Path(os.environ["HOME"])
     for line in sys.stdin:
-        order = json.loads(line)
-        for name in FILES:
-            (home / name).unlink(missing_ok=True)
-        if "fault" in order:
-            _say(_supervised(order, home))
-            continue
-        child = os.fork()
-        if child == 0:
-            command(order, home)
-        _say(_code(child))
+        asked = json.loads(line)
+        _say(_supervised(Order(**asked["order"]), Fault(**asked["fault"])))
 
 
 def cut_power(mounted: str | Path) -> None:
@@ -135,8 +172,8 @@ def _code(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _supervised(order: dict[str, Any], home: Path) -> dict[str, Any]:
-    fault = Fault(**order["fault"])
+def _supervised(order: Order, fault: Fault) -> dict[str, Any]:
+    home = Path(order.folder)
     here, there = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -149,7 +186,9 @@ def _supervised(order: dict[str, Any], home: Path) -> dict[str, Any]:
             # Nothing but this one call, which is none of those that wait, may come in between.
             socket.send_fds(there, [b"x"], [give_up_control()])
 
-        command(order, home, ready=ready)
+        fds = [os.open(os.devnull, os.O_RDONLY)]
+        fds += [os.open(home / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644) for name in FILES]
+        command(order, fds, ready=ready)
     there.close()
     _, (fd, *_), _, _ = socket.recv_fds(here, 1, 1)
     here.close()
