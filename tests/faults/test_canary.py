@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -104,21 +103,20 @@ WANTED = {form for secret in (*SECRETS.values(), "canary") for form in forms(sec
 
 
 @pytest.fixture
-def person(tmp_path: Path) -> Iterator[Killable]:
+def person(tmp_path: Path) -> Killable:
     """Somebody whose environment is full of secrets, and whose code lies in a repository that
     was cloned with a password."""
     home = tmp_path / "home"
     environment = {**SECRETS, **IN_TEXT, **AWAY, "DATACAT_STORE": str(tmp_path / "store")}
-    with Killable(home, environment) as made:
-        repository = home / "code"
-        plain = {"PATH": os.environ["PATH"], "HOME": str(home)}
-        for command in (
-            ["init", "-q", str(repository)],
-            ["-C", str(repository), "remote", "add", "origin", "https://me:canary-git@host/x.git"],
-        ):
-            subprocess.run(["git", *command], check=True, env=plain)
-        write_tree(home / "work", {"t.csv": file(b"a,b\n1,2\n"), "w": file(content(300_000, 1))})
-        yield made
+    repository = home / "code"
+    plain = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    for command in (
+        ["init", "-q", str(repository)],
+        ["-C", str(repository), "remote", "add", "origin", "https://me:canary-git@host/x.git"],
+    ):
+        subprocess.run(["git", *command], check=True, env=plain)
+    write_tree(home / "work", {"t.csv": file(b"a,b\n1,2\n"), "w": file(content(300_000, 1))})
+    return Killable(home, environment)
 
 
 def assert_unseen(said: str, arguments: list[str]) -> None:
