@@ -20,6 +20,8 @@ PACKS = "packs/"
 COPIES = "copies/"
 TEMPORARY = "tmp/"
 TRASH = "trash/"
+CLONE = "tmp/clone.json"
+"""What an unfinished clone is going to be; gone when it is a store."""
 PROBE = "tmp/probe"
 """Object stores only: what shows every client that a second create is refused."""
 

@@ -23,7 +23,7 @@ from datacat.catalog.record import Envelope, Record
 from datacat.catalog.remembered import Remembered
 from datacat.catalog.sketches import Sketches
 from datacat.catalog.snapshot import Snapshot
-from datacat.errors import NoStore, StorageMissing, StorageTransient
+from datacat.errors import NoStore, StorageError, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
 from datacat.progress import Listener, StopSignal, ignore
@@ -159,6 +159,12 @@ def read_store_file(backend: Backend) -> bytes:
     try:
         return backend.read(layout.STORE, limit_bytes=store_file.STORE_FILE_BYTES_MAX)
     except StorageMissing as error:
+        if _is_unfinished(backend):
+            raise NoStore(
+                f"{backend.url} is going to be the clone of another store, and not finished",
+                kind="unfinished_clone",
+                hint="Run the same datacat clone again: it goes on where it stopped.",
+            ) from error
         raise NoStore(
             f"{backend.url} is not a datacat store",
             kind="not_a_store",
@@ -171,3 +177,11 @@ def read_store_file(backend: Backend) -> bytes:
             kind="store_unreachable",
             hint="Is the network there, and the address right?",
         ) from error
+
+
+def _is_unfinished(backend: Backend) -> bool:
+    """Whether a clone was begun there. What cannot be found out is not said."""
+    try:
+        return backend.stat(layout.CLONE) is not None
+    except StorageError:
+        return False

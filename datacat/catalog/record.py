@@ -291,7 +291,7 @@ def encode(record: Record) -> bytes:
     Raises `InvalidInput` when a reader would find the record void (a message that is too long).
     """
     try:
-        data = _sealed(_encoder.encode(record))
+        data = sealed(_encoder.encode(record))
     except UnicodeEncodeError as error:
         raise InvalidInput(f"not valid text: {error.object[:80]!r}", kind="bad_text") from error
     verdict = decode(data, "the new record")
@@ -303,7 +303,8 @@ def encode(record: Record) -> bytes:
     return data
 
 
-def _sealed(body: bytes) -> bytes:
+def sealed(body: bytes) -> bytes:
+    """The bytes of a record out of its JSON object: with its check and its newline."""
     rest = body[1:] + b"\n"
     return _PREFIX + xxhash.xxh3_64_hexdigest(rest).encode() + b'",' + rest
 

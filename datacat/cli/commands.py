@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("du", "Disk use and space saved by deduplication"),
             Entry("verify", "Check stored or local files against their hashes"),
             Entry("copy", "Send versions to another store"),
+            Entry("clone", "Make a second store with all that one holds"),
             Entry("gc", "Free the space of trashed data"),
         ),
     ),
@@ -76,7 +77,7 @@ EXAMPLES = (
 
 _SYNONYMS = {
     "add": "push commit save upload put track",
-    "pull": "get download clone checkout fetch install",
+    "pull": "get download checkout fetch install",
     "ls": "list search find",
     "show": "info describe view inspect",
     "log": "history activity",

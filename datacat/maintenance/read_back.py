@@ -127,7 +127,9 @@ def _check_footers(
         found = store.backend.stat(key)
         try:
             if found is not None:
-                for entries in footer_entries(store.backend, key, size_bytes=found.size_bytes):
+                for entries in footer_entries(
+                    store.backend.read_range, key, size_bytes=found.size_bytes
+                ):
                     stop.check()
                     workspace.load("listed", ((key, *entry) for entry in entries))
         except (Corrupt, StorageMissing):

@@ -60,7 +60,7 @@ from datacat.model.place import (
     Parameters,
     StoreInfo,
 )
-from datacat.model.replication import CopiedVersion, CopyResult
+from datacat.model.replication import CloneResult, CopiedVersion, CopyResult
 from datacat.model.team import Copy
 from datacat.model.trash import Removal, Restored
 from datacat.model.words import Words
@@ -77,6 +77,7 @@ __all__ = [
     "Changes",
     "Check",
     "CheckState",
+    "CloneResult",
     "Code",
     "Collected",
     "Collection",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from datacat.model.place import StoreInfo
+
 
 @dataclass(frozen=True, slots=True)
 class CopiedVersion:
@@ -33,3 +35,18 @@ class CopyResult:
     versions: tuple[CopiedVersion, ...]
     sent_bytes: int
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CloneResult:
+    """The store that `clone` made at `url`: `bytes` are its files, of which `sent_bytes` were
+    carried by this call; the rest was there from one that was interrupted. Versions and datasets
+    are those outside the trash."""
+
+    url: str
+    info: StoreInfo
+    datasets: int
+    versions: int
+    records: int
+    bytes: int
+    sent_bytes: int

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import xxhash
@@ -165,11 +165,17 @@ def _write_all(fd: int, buffers: list[bytes | memoryview]) -> None:
 def read_footer(backend: Backend, key: str, *, size_bytes: int) -> list[PackEntry]:
     """The entries of the pack `key` of `size_bytes`, verified. Raises as `footer_entries`."""
     return [
-        entry for batch in footer_entries(backend, key, size_bytes=size_bytes) for entry in batch
+        entry
+        for batch in footer_entries(backend.read_range, key, size_bytes=size_bytes)
+        for entry in batch
     ]
 
 
-def footer_entries(backend: Backend, key: str, *, size_bytes: int) -> Iterator[list[PackEntry]]:
+ReadRange = Callable[[str, int, int], bytes]
+"""`read(key, offset, length)`, as `Backend.read_range`."""
+
+
+def footer_entries(read: ReadRange, key: str, *, size_bytes: int) -> Iterator[list[PackEntry]]:
     """As `read_footer`, in lists that take little memory, however long the footer is.
 
     They may be believed when the last one has come: only then their checksum was compared. Raises
@@ -178,8 +184,8 @@ def footer_entries(backend: Backend, key: str, *, size_bytes: int) -> Iterator[l
     """
     if size_bytes < FIXED_BYTES:
         raise _damaged(key, "it is too short")
-    header = backend.read_range(key, 0, _HEADER.size)
-    tail = backend.read_range(key, size_bytes - _TRAILER_BYTES, _TRAILER_BYTES)
+    header = read(key, 0, _HEADER.size)
+    tail = read(key, size_bytes - _TRAILER_BYTES, _TRAILER_BYTES)
     if len(header) != _HEADER.size or len(tail) != _TRAILER_BYTES:
         raise _damaged(key, "it is cut off")
     magic, pack_format, digest_bytes, _ = _HEADER.unpack(header)
@@ -196,7 +202,7 @@ def footer_entries(backend: Backend, key: str, *, size_bytes: int) -> Iterator[l
     end = _HEADER.size
     for first in range(0, count, ENTRIES_READ):
         length = min(ENTRIES_READ, count - first) * entry_struct.size
-        entries = backend.read_range(key, start + first * entry_struct.size, length)
+        entries = read(key, start + first * entry_struct.size, length)
         if len(entries) != length:
             raise _damaged(key, "it is cut off")
         hasher.update(entries)

@@ -1,10 +1,11 @@
-"""What `copy` says: what is in the other store now, and what travelled."""
+"""What `copy` and `clone` say: what is in the other store now, and what travelled."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from datacat.model import CopiedVersion, CopyResult
+from datacat.model import CloneResult, CopiedVersion, CopyResult
 from datacat.text import count_of, human_bytes, printable
 
 SHOWN = 10
@@ -40,3 +41,16 @@ def _details(version: CopiedVersion) -> str:
 def _renamed(version: CopiedVersion) -> str:
     """` as cmr@v1`, where it is called otherwise there."""
     return f" as {version.there}" if version.there not in (None, version.ref) else ""
+
+
+def cloned(result: CloneResult, *, place: str) -> Iterator[str]:
+    """The lines after a clone that is now at `place`."""
+    where = printable(place)
+    datasets, versions = (
+        count_of(result.datasets, "dataset"),
+        count_of(result.versions, "version"),
+    )
+    yield f"{where} is now a store of its own: {datasets}, {versions}, {human_bytes(result.bytes)}."
+    if result.sent_bytes < result.bytes:
+        yield f"  {human_bytes(result.bytes - result.sent_bytes)} of it was there already."
+    yield f"Teammates run:  datacat init {shlex.quote(place)}"

@@ -5,6 +5,7 @@ what it is (its hash, message, author, time, numbers), and what was interrupted 
 run again.
 """
 
+from datacat.replication.clone import CloneRequest, clone
 from datacat.replication.copy import CopyRequest, copy
 
-__all__ = ["CopyRequest", "copy"]
+__all__ = ["CloneRequest", "CopyRequest", "clone", "copy"]

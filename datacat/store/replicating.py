@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from datacat.model import CopyResult
+from datacat.backend.open import NO_OPTIONS, Options, open_backend
+from datacat.model import CloneResult, CopyResult
 from datacat.progress import Listener, StopSignal, ignore
-from datacat.replication import CopyRequest, copy
+from datacat.replication import CloneRequest, CopyRequest, clone, copy
 from datacat.store.handle import Handle, watching
 
 
 class Replicating(Handle):
-    """Sending versions to another store."""
+    """Bringing versions, or all of it, to another place."""
 
     def copy(
         self,
@@ -52,3 +53,36 @@ class Replicating(Handle):
             dry_run=dry_run,
         )
         return copy(self._opened, to._opened, request, watching(listener, stop))
+
+    def clone(
+        self,
+        to: str,
+        *,
+        options: Options = NO_OPTIONS,
+        name: str | None = None,
+        group: str | None = None,
+        shared: bool = True,
+        interruptible: Callable[[Callable[[], None]], None] | None = None,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> CloneResult:
+        """Make the empty place `to` a store of its own with all that this one holds, and its log.
+
+        Every version is there byte for byte, also those in the trash, with the same numbers. Others
+        may save and collect here meanwhile; the clone is the state of one moment. It is no store
+        before all of it has arrived. When it was interrupted, the same call goes on. Working copies
+        stay with this store. `options`, `name`, `group` and `shared` are as in `create`;
+        `interruptible` is called with what gives up requests to `to` that hang.
+
+        Raises `Refused` (`already_a_store`), `Failed` (something else is there), `Corrupt` (files
+        that are damaged here are named), `NoStore`, `StorageError`.
+
+        >>> made = store.clone("backup")
+        >>> made.versions, made.info.id == store.info.id
+        (1, False)
+        """
+        backend = open_backend(to, options)
+        if interruptible is not None:
+            interruptible(backend.interrupt)
+        request = CloneRequest(name=name, group=group, shared=shared)
+        return clone(self._opened, backend, request, watching(listener, stop))

@@ -63,7 +63,7 @@ def test_the_table_is_in_order() -> None:
     ("typed", "meant"),
     [
         ("push", "add"),
-        ("CLONE", "pull"),
+        ("FETCH", "pull"),
         ("search", "ls"),
         ("fsck", "verify"),
         ("login", "init"),

@@ -25,7 +25,7 @@ VERBS = (
     "head",
     "names_dataset",
     "find_files",
-    "copy",
+    *("copy", "clone"),
 )
 
 

@@ -61,6 +61,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "Verified": (lambda result: shapes.verified([result]), model.VerifyResult),
     "Origin": (shapes.origin, model.Origin),
     "Copied": (shapes.copied, model.CopyResult),
+    "Cloned": (shapes.cloned, model.CloneResult),
     "CopiedVersion": (shapes.copied_version, model.CopiedVersion),
     "Damage": (shapes.damage, model.Damage),
     "Diagnosis": (shapes.diagnosis, model.Diagnosis),

@@ -79,3 +79,23 @@ here.copy(["cmr"], to=there, listener=kill)
     result = here.copy(["cmr"], to=there)
     assert result.sent_bytes < total - 2_000_000
     assert all(found.ok for found in there.verify(everything=True))
+
+
+@pytest.mark.parametrize(("first", "second"), [("posix", "s3"), ("sftp", "azure")])
+def test_a_clone_is_the_same_elsewhere(
+    first: str, second: str, source: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    for kind in (first, second):
+        if kind in SERVERS:
+            request.getfixturevalue(SERVERS[kind])
+    here = Store.create(PLACES[first](tmp_path), client=make_client(tmp_path, "alice"))
+    here.add(source)
+    (source / "labels.csv").write_text("none")
+    here.add(source)
+    url = PLACES[second](tmp_path / "other")
+    assert here.clone(url).versions == 2
+    there = Store.open(url, client=make_client(tmp_path, "bob"))
+    assert there.versions("cmr") == here.versions("cmr")
+    there.pull("cmr@v2", dest=tmp_path / "pulled")
+    assert read_tree(tmp_path / "pulled") == read_tree(source)
+    assert all(found.ok for found in there.verify(everything=True))

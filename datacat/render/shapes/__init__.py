@@ -21,7 +21,7 @@ from datacat.render.shapes.health import (
 )
 from datacat.render.shapes.names import alias, alias_change, edge, lineage, lineage_warning, renamed
 from datacat.render.shapes.removal import collected, collection, removed, restored, waiting
-from datacat.render.shapes.replication import copied, copied_version
+from datacat.render.shapes.replication import cloned, copied, copied_version
 from datacat.render.shapes.version import (
     contents,
     copy,
@@ -45,6 +45,7 @@ __all__ = [
     "alias_change",
     "change",
     "check",
+    "cloned",
     "collected",
     "collection",
     "contents",

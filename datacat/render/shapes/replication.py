@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datacat.model import CopiedVersion, CopyResult
+from datacat.model import CloneResult, CopiedVersion, CopyResult
 from datacat.render.shapes.document import Document
 
 
@@ -24,4 +24,17 @@ def copied(of: CopyResult) -> Document:
         "versions": [copied_version(version) for version in of.versions],
         "sent_bytes": of.sent_bytes,
         "dry_run": of.dry_run,
+    }
+
+
+def cloned(of: CloneResult) -> Document:
+    return {
+        "store": of.url,
+        "id": of.info.id,
+        "name": of.info.name,
+        "datasets": of.datasets,
+        "versions": of.versions,
+        "records": of.records,
+        "bytes": of.bytes,
+        "sent_bytes": of.sent_bytes,
     }
