@@ -23,6 +23,7 @@ create table fold.versions (
     code_repo varchar,
     code_commit varchar,
     code_dirty boolean,
+    added_from varchar,
     segments bigint[],
     message varchar,
     trashed_seq bigint,

@@ -19,7 +19,8 @@ select
     v.removed as removed,
     v.code_repo as code_repo,
     v.code_commit as code_commit,
-    v.code_dirty as code_dirty
+    v.code_dirty as code_dirty,
+    v.added_from as added_from
 from fold.versions v
 join fold.datasets d on d.id = v.dataset_id
 where v.trashed_seq is null;

@@ -52,7 +52,7 @@ select
     c.bytes, c.new_bytes, c.stored_bytes, c.base_number, c.added, c.modified, c.removed,
     c.code_repo, c.code_commit, c.code_dirty, c.trashed_at, c.trashed_by,
     a.aliases, s.refs, p.pairs, m.pairs,
-    c.origin_store, c.origin_ref, c.copied_by, c.copied_at, c.origin_sources
+    c.origin_store, c.origin_ref, c.copied_by, c.copied_at, c.origin_sources, c.added_from
 from chosen c
 join fold.datasets d on d.id = c.dataset_id
 left join pointing a on a.dataset_id = c.dataset_id and a.number = c.number
@@ -149,7 +149,8 @@ def version_of(row: Row) -> Version:
         params=_values(row[21]),
         metrics=_values(row[22]),
         better={pair[0]: Better(pair[2]) for pair in row[22] or () if pair[2]},
-        origin=_origin(row[23:]),
+        added_from=row[28],
+        origin=_origin(row[23:28]),
     )
 
 

@@ -159,7 +159,7 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
     null when it adds nothing. `segments` lists the records whose segments hold the older content
     of this version, null when any may. `description`, `tags`, `aliases` and
     `better` (as in `DatasetEdit`) are set on the way. With an `origin`, its `by` and `at` are the
-    author and the time of the version.
+    author and the time of the version. `added_from` is the URL that the files came from.
     """
 
     dataset: Name
@@ -187,6 +187,7 @@ class VersionAdd(Record, frozen=True, kw_only=True, tag="version.add", gc=False)
     segments: Annotated[tuple[Seq, ...], Meta(max_length=20_000)] | None = None
     better: Annotated[dict[Word, Direction], Meta(max_length=1_000)] | UnsetType = UNSET
     origin: Origin | UnsetType = UNSET
+    added_from: Line | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()

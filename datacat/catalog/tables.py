@@ -183,6 +183,7 @@ def _version_row(key: VersionKey, record: VersionAdd, state: VersionState) -> Ro
         code.repo if code else None,
         code.commit if code else None,
         code.dirty if code else None,
+        record.added_from or None,
         list(record.segments) if record.segments is not None else None,
         state.message,
         state.trashed_seq,

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 ABOUT = """\
 The name is --name, else what the folder was pulled as, else the folder's own name. Content that
 the store has is noticed, exactly or nearly, whatever it is called; only what is new takes space.
-What a .datacatignore file lists is left out.
+What a .datacatignore file lists is left out. PATH may be a URL (s3, https, sftp, hf, gs, az):
+the files are read from there, and nothing is kept on this machine.
 
 VALUES are numbers, true, false, null, or text; loss=0.2:min and dice=0.9:max also say which
 values are good. --from takes a version or a pulled folder.
 """
 EXAMPLES = (
     ('datacat add ./cmr -m "first import" --tag cardiac', ""),
+    ("datacat add s3://my-bucket/raw/cmr", ""),
     ("datacat add runs/unet --name unet --from cmr@v3 --metric dice=0.91", ""),
 )
 
@@ -135,12 +137,15 @@ def command(
 
 def _add(run: Invocation, path: str, request: Request) -> dict[str, object]:
     """Save one path and say so; returns its JSON."""
+    from datacat.providers.address import is_remote, shown_url
     from datacat.render import shapes
     from datacat.render.add import became_copy, summary
     from datacat.render.rename import now_called
     from datacat.render.similar import said_of_a_copy
 
     result, was_asked = _save(run, path, request)
+    # What is said of it may be read by others: a token in a URL is not repeated.
+    path = shown_url(path) if is_remote(path) else path
     screen = run.screen
     if result.declined:
         screen.note("Nothing was saved.")

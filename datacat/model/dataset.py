@@ -67,7 +67,9 @@ class Version(Displayed):
 
     `hash` is the tree digest in hex: the same content has the same hash under any name.
     `better` is what somebody said of its metrics, of this or another version of the dataset.
-    `new_bytes` is content that the store did not hold before, `stored_bytes` what that took.
+    `added_from` is the URL that its files were added from, without what may be secret in it; None
+    for a folder. `new_bytes` is content that the store did not hold before, `stored_bytes` what
+    that took.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Version(Displayed):
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
     better: Mapping[str, Better] = field(default_factory=dict)
     code: Code | None = None
+    added_from: str | None = None
     trashed_at: datetime | None = None
     trashed_by: str | None = None
     origin: Origin | None = None

@@ -75,6 +75,8 @@ def _facts(screen: Screen, shown: Shown) -> Iterator[tuple[str, str]]:
         yield "metrics", _metrics(shown)
     if version.code:
         yield "code", code_text(version.code)
+    if version.added_from:
+        yield "from", printable(version.added_from)
     if shown.used_by:
         first = ", ".join(shown.used_by[:USED_BY_SHOWN])
         rest = len(shown.used_by) - USED_BY_SHOWN
@@ -174,5 +176,7 @@ def pairs(shown: Shown) -> Iterator[tuple[str, str]]:
         yield "code.repo", version.code.repo
         yield "code.commit", version.code.commit
         yield "code.dirty", scalar_text(version.code.dirty)
+    if version.added_from:
+        yield "added_from", version.added_from
     for copy in shown.in_use:
         yield "in_use", f"{copy.user} {copy.ref} {copy.place}"

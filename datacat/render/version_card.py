@@ -46,4 +46,6 @@ def _facts(version: Version) -> Iterator[tuple[str, str]]:
         yield "metrics", pairs_text(version.metrics)
     if version.code:
         yield "code", code_text(version.code)
+    if version.added_from:
+        yield "from", printable(version.added_from)
     yield "get it", f"datacat pull {version.ref}"

@@ -9,7 +9,9 @@ from datacat import refs
 from datacat.errors import Refused
 from datacat.model import AddResult, Better, Code, Layout, LinkMode, PullResult, Scalar
 from datacat.progress import Listener, StopSignal, ignore
+from datacat.providers import is_provider, open_provider
 from datacat.store.handle import Handle, PathLike, directions, watching
+from datacat.transfer.provider_files import close_provider
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.naming import Word
 from datacat.working_copy.registering import LINKS
@@ -46,6 +48,11 @@ class Saving(Handle):
     ) -> AddResult:
         """Save a folder or file as the next version of a dataset.
 
+        `path` may also be a URL (`s3://bucket/folder`, `https://host/file`, `sftp://…`, `hf://…`,
+        any that fsspec knows): the bytes stream from there, and what is unchanged since it was
+        added last is not read again. `added_from` of the version is that URL, without what may be
+        secret in it.
+
         The name is, in this order: `name`, that of the working copy, that of the folder. Content
         that the team has already is not saved again (`created` is False) unless `new` (under a
         name of its own) or `new_version` says so. `sources` are references or pulled folders;
@@ -71,8 +78,9 @@ class Saving(Handle):
         >>> result.created, result.version.ref, result.version.changes
         (True, 'cmr@v2', Changes(added=0, modified=1, removed=0))
         """
+        provider = open_provider(path) if isinstance(path, str) and is_provider(path) else None
         request = SaveRequest(
-            path=Path(path),
+            path=Path(path) if provider is None else provider,
             name=name,
             message=message,
             tags=tuple(refs.check_tag(tag) for tag in tags),
@@ -93,7 +101,11 @@ class Saving(Handle):
             similar=self._similar,
             decide=decide,
         )
-        return save(self._opened, request, watching(listener, stop))
+        try:
+            return save(self._opened, request, watching(listener, stop))
+        finally:
+            if provider is not None:
+                close_provider(provider)
 
     def pull(
         self,

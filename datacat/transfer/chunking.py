@@ -21,7 +21,7 @@ from datacat.progress import StopSignal
 from datacat.sql import Workspace
 from datacat.transfer.alignment import Span, align
 from datacat.transfer.claims import Claims
-from datacat.transfer.following import read_full
+from datacat.transfer.files import OpenFile
 from datacat.transfer.old_content import OldChunk, OldContents
 from datacat.transfer.packing import Packing
 from datacat.transfer.pieces import Piece, PieceReader
@@ -148,7 +148,13 @@ class Chunking:
     # Large files
 
     def store_file(
-        self, fd: int, *, kind: str, old: bytes | None, limit: int, read: Callable[[int], None]
+        self,
+        file: OpenFile,
+        *,
+        kind: str,
+        old: bytes | None,
+        limit: int,
+        read: Callable[[int], None],
     ) -> tuple[bytes, int, int]:
         """Store the open file; its digest, its size, and the draft of its recipe for `keep`.
 
@@ -169,7 +175,7 @@ class Chunking:
                 queue.make_room()
                 buffer = memoryview(bytearray(len(pending) + SECTION_BYTES))
                 buffer[: len(pending)] = pending
-                got = read_full(fd, buffer[len(pending) :], position)
+                got = file.read_into(buffer[len(pending) :], position)
                 position += got
                 final = got < SECTION_BYTES or position > limit
                 read(got)

@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from datacat.backend import Backend
 from datacat.digest import digest_function
-from datacat.errors import DatacatError
 from datacat.model import Parameters
 from datacat.objects.index import CHUNKS_DDL, RECIPES_DDL
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
@@ -26,7 +24,7 @@ from datacat.transfer.arrangement import Arrangement, Arranger
 from datacat.transfer.chunking import Chunking, NewContent
 from datacat.transfer.claims import Claims
 from datacat.transfer.executor import run_bounded, threads
-from datacat.transfer.following import read_full
+from datacat.transfer.files import ENDLESS, Files, OpenFile, as_unreadable
 from datacat.transfer.journal import ChunkRow, Journal
 from datacat.transfer.packing import Packing
 from datacat.transfer.pieces import PieceReader
@@ -35,10 +33,6 @@ from datacat.transfer.reading import (
     ChangedWhileReadingError,
     SourceFile,
     changed,
-    opened,
-    read_stable,
-    unchanged,
-    unreadable,
 )
 from datacat.transfer.tree import (
     IN_MEMORY_BYTES,
@@ -48,14 +42,11 @@ from datacat.transfer.tree import (
     Large,
     begin_hashing,
     count_unreadable,
-    hash_open_file,
     hashed_row,
     note_digests,
     note_same_size,
     tasks,
-    total_bytes,
 )
-from datacat.transfer.turns import Turns
 from datacat.transfer.whole import WholeContainers
 
 
@@ -67,7 +58,7 @@ class _Done(HashResult):
 
 
 class Ingest:
-    """One session's reading and storing of the files below `root`."""
+    """One session's reading and storing of the `files` of a tree."""
 
     def __init__(
         self,
@@ -76,7 +67,7 @@ class Ingest:
         workspace: Workspace,
         parameters: Parameters,
         session: str,
-        root: Path,
+        files: Files,
         journal: Journal,
         arrangement: Arrangement,
         listener: Listener,
@@ -85,12 +76,11 @@ class Ingest:
         self._backend = backend
         self._workspace = workspace
         self._parameters = parameters
-        self._root = str(root)
+        self._files = files
         self._listener = listener
         self._stop = stop
         self._digest = digest_function(parameters.digest)
         self._claims = Claims(workspace)
-        self._turns = Turns()
         self._arranger = Arranger(backend, parameters, arrangement)
         self._packing = Packing(backend, parameters, session, journal)
         self._whole = WholeContainers(
@@ -199,7 +189,7 @@ class Ingest:
         )
 
     def _work(self, executor: Executor, jobs: int) -> None:
-        with count_unreadable(self._workspace, self._root, saving=True):
+        with count_unreadable(self._workspace, self._files, saving=True):
             grown = self._run_tasks(executor, jobs, tasks(self._workspace))
             # What grew past the limit meanwhile is read again as a large file.
             self._run_tasks(executor, jobs, (Large(source, True) for source in grown))
@@ -236,16 +226,15 @@ class Ingest:
         done = _Done()
         contents: dict[bytes, tuple[bytes, SourceFile]] = {}
         began_ns = time.time_ns()
-        with self._turns.take(len(batch), total_bytes(batch)):
-            for source in batch:
-                data, status = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+        with self._files.reading(batch, limit=IN_MEMORY_BYTES, stop=self._stop) as read:
+            for source, data, seen in read:
                 if data is None:
                     done.grown.append(source)
                     continue
                 digest = self._digest(data)
                 if data:
                     contents.setdefault(digest, (data, source))
-                done.hashed.append(hashed_row(source.path, status, digest, began_ns))
+                done.hashed.append(hashed_row(source.path, seen, digest, began_ns))
                 done.bytes += len(data)
         done.files = len(done.hashed)
         self._stop.check()
@@ -279,65 +268,65 @@ class Ingest:
         With `hash_first` the source is read before, because its content may be stored already.
         """
         began_ns = time.time_ns()
-        with opened(self._root, source) as fd:
-            before = os.fstat(fd)
+        with self._files.opened(source, stop=self._stop) as file:
             claimed: bytes | None = None
-            if hash_first:
-                claimed, _ = hash_open_file(
-                    fd, source.path, algorithm=self._parameters.digest, stop=self._stop
-                )
+            # What comes over a network is not read twice to find out that it is known: chunks
+            # that are known are not stored anyway.
+            if hash_first and not self._files.costly:
+                claimed, seen = file.hash(self._parameters.digest, stop=self._stop)
                 if not self._claims.take([claimed]):
-                    self._listener(Advanced(0, before.st_size))
-                    return _Done([hashed_row(source.path, before, claimed, began_ns)], files=1)
+                    self._listener(Advanced(0, seen.size_bytes))
+                    return _Done([hashed_row(source.path, seen, claimed, began_ns)], files=1)
                 if source.old == claimed:
                     source = source._replace(old=None)
 
             def check(digest: bytes, size: int) -> bool:
                 """True if this content, which is what the file held, has to be kept."""
-                stable = size == before.st_size and unchanged(before, os.fstat(fd))
-                if not stable or claimed not in (None, digest):
+                seen = file.seen(size)
+                if seen is None or claimed not in (None, digest):
                     if claimed is not None:
                         # Others may count on the content that was claimed: the add must end here.
                         raise changed(source.path)
                     raise ChangedWhileReadingError
-                done.hashed.append(hashed_row(source.path, before, digest, began_ns))
+                done.hashed.append(hashed_row(source.path, seen, digest, began_ns))
                 return claimed is not None or bool(self._claims.take([digest]))
 
             done = _Done(files=1)
-            if self._is_chunked(source, fd, before.st_size):
-                self._store_chunked(source, fd, before.st_size, check)
+            size = ENDLESS if file.size_bytes is None else file.size_bytes
+            if self._is_chunked(source, file, size):
+                self._store_chunked(source, file, size, check)
             else:
                 with self._backend.stage() as staged:
-                    copied = self._whole.copy(fd, staged, source.path, limit=before.st_size)
+                    copied = self._whole.copy(file, staged, source.path, limit=size)
                     if check(copied.digest, copied.size):
                         done.rows.append(self._whole.publish(copied))
             return done
 
-    def _is_chunked(self, source: SourceFile, fd: int, size: int) -> bool:
-        def read(offset: int, length: int) -> bytes:
-            buffer = memoryview(bytearray(length))
-            return bytes(buffer[: read_full(fd, buffer, offset)])
-
+    def _is_chunked(self, source: SourceFile, file: OpenFile, size: int) -> bool:
         try:
             return self._arranger.is_chunked(
-                _kind(source.path), size, edited=source.old is not None, read=read
+                _kind(source.path), size, edited=source.old is not None, read=file.sample
             )
         except OSError as error:
-            raise _unreadable(source.path, error) from error
+            raise as_unreadable(source.path, error) from error
 
     def _store_chunked(
-        self, source: SourceFile, fd: int, size: int, check: Callable[[bytes, int], bool]
+        self,
+        source: SourceFile,
+        file: OpenFile,
+        size: int,
+        check: Callable[[bytes, int], bool],
     ) -> None:
         try:
             digest, stored, draft = self._chunking.store_file(
-                fd,
+                file,
                 kind=_kind(source.path),
                 old=source.old,
                 limit=size,
                 read=lambda length: self._listener(Advanced(0, length)),
             )
         except OSError as error:
-            raise _unreadable(source.path, error) from error
+            raise as_unreadable(source.path, error) from error
         if check(digest, stored):
             self._chunking.keep(draft, digest)
 
@@ -349,7 +338,3 @@ def _reader_of(data: bytes) -> Callable[[int, int], bytes]:
 def _kind(path: str) -> str:
     """What compresses alike: files with the same suffix."""
     return os.path.splitext(path)[1]
-
-
-def _unreadable(path: str, error: OSError) -> DatacatError:
-    return error if isinstance(error, DatacatError) else unreadable(path, error)

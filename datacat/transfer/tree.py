@@ -6,30 +6,24 @@ are computed here (`hash_files`) or while the content is stored (`ingest`).
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from datacat.digest import digest_function, new_hasher
+from datacat.digest import digest_function
 from datacat.errors import Failed
 from datacat.progress import Advanced, Finished, Listener, Started, StopSignal
 from datacat.sql import Loader, Workspace
 from datacat.transfer.executor import run_bounded
-from datacat.transfer.following import look_through
+from datacat.transfer.files import Files, Seen
 from datacat.transfer.reading import (
     ATTEMPTS,
     ChangedWhileReadingError,
     SourceFile,
     changed,
-    opened,
-    read_stable,
-    unchanged,
-    unreadable,
 )
-from datacat.transfer.turns import Turns
 
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 """Files up to this size are read once, as a whole; larger ones in steps."""
@@ -123,7 +117,7 @@ def tasks(workspace: Workspace) -> Iterator[Batch | Large]:
 
 
 @contextmanager
-def count_unreadable(workspace: Workspace, root: str, *, saving: bool = False) -> Iterator[None]:
+def count_unreadable(workspace: Workspace, files: Files, *, saving: bool = False) -> Iterator[None]:
     """Say of a file of `to_read` that cannot be read how many there are: nobody wants to mend
     300 of them one by one."""
     try:
@@ -135,31 +129,19 @@ def count_unreadable(workspace: Workspace, root: str, *, saving: bool = False) -
         closed = 1
         if isinstance(error.__cause__, PermissionError):
             rows = workspace.rows("select path from to_read")
-            closed = max(1, sum(not os.access(f"{root}/{row[0]}", os.R_OK) for row in rows))
+            closed = max(1, files.closed_among([row[0] for row in rows]))
         then = ". Nothing was saved." if saving else ""
         raise Failed(f"{error.message} ({closed:,} of {total:,}){then}", kind=error.kind) from error
 
 
-def total_bytes(batch: Batch) -> int:
-    """How many bytes the files of a batch held when they were listed."""
-    return sum(source.size_bytes for source in batch)
-
-
-def hashed_row(path: str, status: os.stat_result, digest: bytes, began_ns: int) -> HashedRow:
-    """The row of `hashed` for a file that was `status` while its content was read.
+def hashed_row(path: str, seen: Seen, digest: bytes, began_ns: int) -> HashedRow:
+    """The row of `hashed` for a file that was `seen` while its content was read.
 
     `began_ns` is a moment before its first byte was read.
     """
-    return (
-        path,
-        status.st_size,
-        status.st_mode & 0o100 != 0,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_ino,
-        digest,
-        began_ns,
-    )
+    size, executable, mtime_ns, ctime_ns, inode, hashed_ns = seen
+    when = began_ns if hashed_ns is None else hashed_ns
+    return path, size, executable, mtime_ns, ctime_ns, inode, digest, when
 
 
 class HashFiles:
@@ -169,18 +151,17 @@ class HashFiles:
         self,
         workspace: Workspace,
         *,
-        root: str,
+        files: Files,
         algorithm: str,
         listener: Listener,
         stop: StopSignal,
     ) -> None:
         self._workspace = workspace
-        self._root = root
+        self._files = files
         self._algorithm = algorithm
         self._digest = digest_function(algorithm)
         self._listener = listener
         self._stop = stop
-        self._turns = Turns()
 
     def run(self, executor: Executor, *, jobs: int, only: str = "true") -> None:
         """Hash the files of `tree` without a digest for which the SQL condition `only` holds."""
@@ -197,7 +178,7 @@ class HashFiles:
             return
         self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
         try:
-            with count_unreadable(self._workspace, self._root):
+            with count_unreadable(self._workspace, self._files):
                 grown = self._run_tasks(executor, jobs, tasks(self._workspace))
                 self._run_tasks(executor, jobs, (Large(source, False) for source in grown))
         finally:
@@ -221,14 +202,13 @@ class HashFiles:
         self._stop.check()
         done = HashResult()
         began_ns = time.time_ns()
-        with self._turns.take(len(task), total_bytes(task)):
-            for source in task:
-                data, status = read_stable(self._root, source, limit=IN_MEMORY_BYTES)
+        with self._files.reading(task, limit=IN_MEMORY_BYTES, stop=self._stop) as read:
+            for source, data, seen in read:
                 if data is None:
                     done.grown.append(source)
                     continue
                 digest = self._digest(data)
-                done.hashed.append(hashed_row(source.path, status, digest, began_ns))
+                done.hashed.append(hashed_row(source.path, seen, digest, began_ns))
                 done.bytes += len(data)
         done.files = len(done.hashed)
         return done
@@ -236,31 +216,11 @@ class HashFiles:
     def _hash_large(self, source: SourceFile) -> HashResult:
         for _ in range(ATTEMPTS):
             began_ns = time.time_ns()
-            with opened(self._root, source) as fd:
-                try:
-                    digest, status = hash_open_file(
-                        fd, source.path, algorithm=self._algorithm, stop=self._stop
-                    )
-                except ChangedWhileReadingError:
-                    continue
-                row = hashed_row(source.path, status, digest, began_ns)
-                return HashResult([row], files=1, bytes=status.st_size)
+            try:
+                with self._files.opened(source, stop=self._stop) as file:
+                    digest, seen = file.hash(self._algorithm, stop=self._stop)
+            except ChangedWhileReadingError:
+                continue
+            row = hashed_row(source.path, seen, digest, began_ns)
+            return HashResult([row], files=1, bytes=seen.size_bytes)
         raise changed(source.path)
-
-
-def hash_open_file(
-    fd: int, path: str, *, algorithm: str, stop: StopSignal
-) -> tuple[bytes, os.stat_result]:
-    """The digest of the open file `path`.
-
-    Raises `ChangedWhileReadingError` when it did not keep still, `Failed` when it is unreadable.
-    """
-    before = os.fstat(fd)
-    hasher = new_hasher(algorithm)
-    try:
-        length = look_through(fd, look=hasher.update, stop=stop, limit=before.st_size)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if length != before.st_size or not unchanged(before, os.fstat(fd)):
-        raise ChangedWhileReadingError
-    return hasher.digest(), before

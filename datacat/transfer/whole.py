@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from datacat import layout
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, checksums, new_hasher
 from datacat.errors import DatacatError
 from datacat.progress import Advanced, Listener, StopSignal
+from datacat.transfer.files import OpenFile
 from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
 from datacat.transfer.journal import ChunkRow, Journal, whole_row
 from datacat.transfer.reading import unreadable
@@ -55,8 +57,8 @@ class WholeContainers:
                 raise staged.failed(error) from error
             return self.publish(Copied(staged, digest, checksums(data), len(data)))
 
-    def copy(self, fd: int, staged: Staged, path: str, *, limit: int) -> Copied:
-        """Copy the open file `path` and hash it where it arrived (INV stored = hashed).
+    def copy(self, file: OpenFile | int, staged: Staged, path: str, *, limit: int) -> Copied:
+        """Copy the open file or descriptor of `path`; hash what arrived (INV stored = hashed).
 
         Ends soon after `limit` bytes: what arrived may be more.
         """
@@ -72,9 +74,13 @@ class WholeContainers:
             self._listener(Advanced(0, length))
 
         try:
-            size = copy_and_look(
-                fd, staged.fd, look=look, copied=copied, limit=limit, stop=self._stop
-            )
+            fd = file if isinstance(file, int) else file.fd
+            if isinstance(file, OpenFile) and fd is None:
+                size = self._copy_stream(file, staged, look=look, copied=copied)
+            elif fd is not None:
+                size = copy_and_look(
+                    fd, staged.fd, look=look, copied=copied, limit=limit, stop=self._stop
+                )
         except OSError as error:
             if isinstance(error, DatacatError):
                 raise
@@ -82,6 +88,25 @@ class WholeContainers:
             store_failed = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
             raise (staged.failed(error) if store_failed else unreadable(path, error)) from error
         return Copied(staged, hasher.digest(), b"".join(sums), size)
+
+    def _copy_stream(
+        self,
+        file: OpenFile,
+        staged: Staged,
+        *,
+        look: Callable[[memoryview], None],
+        copied: Callable[[int, int], None],
+    ) -> int:
+        """Write what is read, and look at the very bytes that were written."""
+        buffer = memoryview(bytearray(LOOK_BYTES))
+        size = 0
+        while length := file.read_into(buffer, size):
+            self._stop.check()
+            write_full(staged.fd, buffer[:length], size)
+            look(buffer[:length])
+            copied(size, length)
+            size += length
+        return size
 
     def publish(self, copied: Copied) -> ChunkRow:
         """Make a copy visible, durable after `Backend.sync`; its index row."""

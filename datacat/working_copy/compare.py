@@ -54,7 +54,7 @@ def hash_tree(
     jobs = store.client.jobs
     hashing = HashFiles(
         workspace,
-        root=str(scanned.base),
+        files=scanned.files,
         algorithm=store.algorithm,
         listener=watch.listener,
         stop=watch.stop,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import Failed
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
@@ -24,7 +22,7 @@ def keep_unpulled(
     scanned: Scanned,
     *,
     target: Target,
-    path: Path,
+    path: str,
     only_here: bool,
 ) -> int:
     """Make `kept`: entries of the base that a partial copy does not hold and leaves alone.
@@ -34,17 +32,24 @@ def keep_unpulled(
     """
     workspace.execute(f"create table kept ({DDL})")
     marked, base = scanned.marker, target.base
-    if marked is not None and marked.partial and not only_here and base is not None:
+    root = scanned.root
+    if (
+        root is not None
+        and marked is not None
+        and marked.partial
+        and not only_here
+        and base is not None
+    ):
         if target.gone:
             raise Failed(
-                f"{printable(str(path))} is a part of {base.ref}, which is gone for good with the"
+                f"{printable(path)} is a part of {base.ref}, which is gone for good with the"
                 " files that you did not pull",
                 kind="base_gone",
                 hint="Add what is here to a copy of the newest version, or save it alone:"
                 " --only-here.",
             )
         attach_manifest(store, workspace, query, base, "base_files")
-        attach_listing(workspace, scanned.root, marked, "pulled_files")
+        attach_listing(workspace, root, marked, "pulled_files")
         workspace.execute(
             f"""
             insert into kept select {COLUMNS} from base_files
@@ -59,9 +64,7 @@ def keep_unpulled(
         """
     )
     if not kept + found:
-        raise Failed(
-            f"{printable(str(scanned.root))} holds nothing to save", kind="nothing_to_save"
-        )
+        raise Failed(f"{printable(scanned.place)} holds nothing to save", kind="nothing_to_save")
     return int(files)
 
 

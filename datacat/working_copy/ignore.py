@@ -57,6 +57,11 @@ class IgnoreRules:
         """
         return cls(names=names, patterns=[*extra, *_read_ignore_file(root / IGNORE_FILE)])
 
+    @classmethod
+    def from_bytes(cls, data: bytes, shown: str, *, extra: Sequence[str] = ()) -> IgnoreRules:
+        """As `of`, where a `.datacatignore` that is called `shown` holds `data`."""
+        return cls(patterns=[*extra, *_parsed(data, shown)])
+
     def by_name(self, path: str, name: str, *, is_directory: bool) -> str | None:
         """The default rule that leaves out an entry whose name is in `names`, or None."""
         if name == OURS:
@@ -86,11 +91,15 @@ def _read_ignore_file(path: Path) -> list[str]:
         raise Failed(
             f"cannot read {printable(str(path))}: {error.strerror}", kind="unreadable"
         ) from error
+    return _parsed(data, str(path))
+
+
+def _parsed(data: bytes, shown: str) -> list[str]:
     if len(data) > IGNORE_FILE_BYTES_MAX:
-        raise InvalidInput(f"{printable(str(path))} is over 1 MiB", kind="bad_ignore_file")
+        raise InvalidInput(f"{printable(shown)} is over 1 MiB", kind="bad_ignore_file")
     try:
         return data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"{printable(str(path))} is not UTF-8 text", kind="bad_ignore_file"
+            f"{printable(shown)} is not UTF-8 text", kind="bad_ignore_file"
         ) from error

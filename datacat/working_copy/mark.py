@@ -50,8 +50,11 @@ def mark_saved(
     *,
     partial: bool,
 ) -> None:
-    """The folder is now a copy of `version`. Best effort: it may be read-only, or a single file."""
-    if not scanned.root.is_dir():
+    """The folder is now a copy of `version`. Best effort: it may be read-only, or a single file.
+
+    A provider is never written to.
+    """
+    if scanned.root is None or not scanned.root.is_dir():
         return
     was = scanned.marker
     with suppress(DatacatError, OSError, sql.Error):

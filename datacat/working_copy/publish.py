@@ -229,6 +229,7 @@ def publish(
             tags=request.tags,
             aliases=(request.alias,) if request.alias else (),
             segments=stored.segments,
+            added_from=request.added_from or UNSET,
         )
 
     committed = store.commit(make, start=snapshot)
@@ -254,6 +255,7 @@ def publish(
         metrics=record.metrics,
         better=request.better,
         code=code,
+        added_from=request.added_from,
     )
 
 

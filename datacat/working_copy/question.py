@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
 from datacat.model import Relation, SaveAs, Similar, SimilarFound, Version
@@ -24,11 +22,18 @@ class Question:
     """The question about one folder. It is asked when `settle` is first called."""
 
     def __init__(
-        self, similarity: Similarity, query: CatalogQuery, *, root: Path, decide: Decide | None
+        self,
+        similarity: Similarity,
+        query: CatalogQuery,
+        *,
+        place: str,
+        stem: str,
+        decide: Decide | None,
     ) -> None:
         self._similarity = similarity
         self._query = query
-        self._root = root
+        self._place = place
+        self._stem = stem
         self._decide = decide
         self._settled = False
 
@@ -44,7 +49,7 @@ class Question:
         newest = self._query.newest(best.name) or best
         answer = self._decide(
             SimilarFound(
-                path=str(self._root),
+                path=self._place,
                 similar=found,
                 newest=newest.ref,
                 next_version=refs.version_ref(best.name, self._query.next_number(best.name)),
@@ -56,7 +61,7 @@ class Question:
             raise DeclinedError(best)
         if answer is SaveAs.SEPARATE:
             return target
-        return find_target(self._query, root=self._root, name=best.name, marked=None)
+        return find_target(self._query, stem=self._stem, name=best.name, marked=None)
 
 
 def _is_questionable(similar: Similar) -> bool:

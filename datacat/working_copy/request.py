@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datacat.model import Better, Code, Layout, SaveAs, Scalar, SimilarFound
+from datacat.providers import Provider
 from datacat.working_copy.naming import Word
 
 Decide = Callable[[SimilarFound], SaveAs]
@@ -16,9 +17,13 @@ SIMILAR = 0.8
 """The share of bytes from which a version counts as similar, if nobody says another."""
 
 
+ADDED_FROM_LENGTH_MAX = 2_000
+"""So much of a URL is recorded."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveRequest:
-    """Save the folder or file `path` as a version.
+    """Save the folder, file or provider `path` as a version.
 
     `new` saves as a dataset of its own even if the content is known under another name;
     `new_version` makes known content the newest version; `only_here` lets a partial copy remove
@@ -30,7 +35,7 @@ class SaveRequest:
     becomes a separate dataset.
     """
 
-    path: Path
+    path: Path | Provider
     name: str | None = None
     message: str = ""
     tags: tuple[str, ...] = ()
@@ -50,3 +55,13 @@ class SaveRequest:
     ignore: tuple[str, ...] = ()
     similar: float = SIMILAR
     decide: Decide | None = None
+
+    @property
+    def place(self) -> str:
+        """How it was spelled; of a provider without what may be secret."""
+        return str(self.path) if isinstance(self.path, Path) else self.path.url
+
+    @property
+    def added_from(self) -> str | None:
+        """What the record says of where the files came from, if that is no folder."""
+        return None if isinstance(self.path, Path) else self.path.url[:ADDED_FROM_LENGTH_MAX]

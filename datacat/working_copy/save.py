@@ -22,6 +22,7 @@ from datacat.errors import DatacatError, Failed
 from datacat.manifest import diff
 from datacat.model import AddResult, Changes, Unsaved, Version
 from datacat.opened import OpenedStore, Watch
+from datacat.providers import Provider
 from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.transfer.arrangement import Arrangement
@@ -44,6 +45,7 @@ from datacat.working_copy.question import DeclinedError, Question, asked_once
 from datacat.working_copy.registering import keep_registered
 from datacat.working_copy.request import SaveRequest
 from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
+from datacat.working_copy.scan_provider import scan_provider
 from datacat.working_copy.similarity import Similarity
 from datacat.working_copy.target import Target, find_sources, find_target
 from datacat.working_copy.walk_report import refuse_not_utf8
@@ -69,7 +71,7 @@ def save(store: OpenedStore, request: SaveRequest, watch: Watch) -> AddResult:
     for _ in range(CONDEMNED_TRIES):
         with Workspace() as workspace, suppress(CondemnedMeanwhileError, OvertakenMeanwhileError):
             result = _Save(store, request, watch, workspace).run()
-            if not request.dry_run:
+            if not request.dry_run and isinstance(request.path, Path):
                 keep_registered(store, Path(os.path.abspath(request.path)), watch)
             return result
     raise Failed("the content to save was deleted from the store meanwhile", kind="condemned")
@@ -98,16 +100,9 @@ class _Save:
 
     def run(self) -> AddResult:
         request = self._request
-        refuse_not_utf8(Path(os.path.abspath(request.path)))
-        scanned = scan_folder(
-            self._workspace,
-            request.path,
-            store=self._store,
-            watch=self._watch,
-            ignore=request.ignore,
-        )
+        scanned = self._scan()
         target = find_target(
-            self._query, root=scanned.root, name=request.name, marked=scanned.marker
+            self._query, stem=scanned.stem, name=request.name, marked=scanned.marker
         )
         sources = find_sources(self._store, self._query, request.sources)
         kept = keep_unpulled(
@@ -116,7 +111,7 @@ class _Save:
             self._query,
             scanned,
             target=target,
-            path=request.path,
+            path=request.place,
             only_here=request.only_here,
         )
         attach_index(self._store, self._workspace, self._query, needed=None)
@@ -130,7 +125,11 @@ class _Save:
                 watch=self._watch,
             )
             self._question = Question(
-                self._similarity, self._query, root=scanned.root, decide=request.decide
+                self._similarity,
+                self._query,
+                place=scanned.place,
+                stem=scanned.stem,
+                decide=request.decide,
             )
         try:
             if request.dry_run or (target.overtaken and not request.force):
@@ -153,6 +152,17 @@ class _Save:
             similar=self._similarity.found if self._similarity and result.created else (),
             newest=self._newer(result) if not result.created else None,
             unsaved=_unsaved(request, sources, result.version),
+        )
+
+    def _scan(self) -> Scanned:
+        request, store = self._request, self._store
+        if isinstance(request.path, Provider):
+            return scan_provider(
+                self._workspace, request.path, store=store, watch=self._watch, ignore=request.ignore
+            )
+        refuse_not_utf8(Path(os.path.abspath(request.path)))
+        return scan_folder(
+            self._workspace, request.path, store=store, watch=self._watch, ignore=request.ignore
         )
 
     # Looking only
@@ -198,18 +208,19 @@ class _Save:
             metrics=request.metrics,
             better=request.better,
             code=request.code,
+            added_from=request.added_from,
         )
         return AddResult(version=version, created=True, dry_run=True)
 
     def _conflict(self, scanned: Scanned, target: Target) -> DatacatError:
-        if target.gone and scanned.marker is not None:
+        if target.gone and scanned.marker is not None and scanned.root is not None:
             # The copy itself knows what it started from.
             attach_listing(self._workspace, scanned.root, scanned.marker, "base_files")
         for version, view in ((target.base, "base_files"), (target.newest, "newest_files")):
             if version is not None and not (target.gone and version is target.base):
                 attach_manifest(self._store, self._workspace, self._query, version, view)
         return conflict(
-            self._workspace, target, path=str(self._request.path), now=self._store.client.now()
+            self._workspace, target, path=self._request.place, now=self._store.client.now()
         )
 
     # Storing
@@ -308,7 +319,7 @@ class _Save:
             workspace=self._workspace,
             parameters=self._store.info.parameters,
             session=self._session,
-            root=scanned.base,
+            files=scanned.files,
             journal=journal,
             arrangement=Arrangement(
                 self._request.layout or self._store.info.parameters.layout, self._store.info.link

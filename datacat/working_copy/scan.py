@@ -12,6 +12,7 @@ from datacat import sql
 from datacat.errors import DatacatError
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Workspace
+from datacat.transfer.files import Files, LocalFiles
 from datacat.working_copy import marker, stat_cache
 from datacat.working_copy.ignore import IgnoreRules
 from datacat.working_copy.marker import Marker
@@ -21,10 +22,16 @@ from datacat.working_copy.walk_report import WalkReport
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A scanned folder (or single file). Paths in `tree` are relative to `base`."""
+    """A scanned folder, single file or provider. Paths in `tree` are those of `files`.
 
-    root: Path
-    base: Path
+    `place` names it to people and `stem` is what it is called; `root` is where it lies on this
+    machine, None for a provider.
+    """
+
+    place: str
+    stem: str
+    root: Path | None
+    files: Files
     report: WalkReport
     marker: Marker | None
     cache_file: Path
@@ -62,6 +69,21 @@ def scan_folder(
     )
     cache_file = stat_cache.location(root, cache_dir=store.client.cache_dir, store_id=store.info.id)
     stat_cache.load_into(workspace, cache_file, algorithm=store.algorithm)
+    recall_digests(workspace)
+    is_folder = root.is_dir()
+    return Scanned(
+        place=str(root),
+        stem=root.name if is_folder else _without_endings(root.name),
+        root=root,
+        files=LocalFiles(str(root if is_folder else root.parent)),
+        report=report,
+        marker=marker_of(root, store.info.id),
+        cache_file=cache_file,
+    )
+
+
+def recall_digests(workspace: Workspace) -> None:
+    """Make `tree` of `walked` (columns of `walk.COLUMNS`), with the digests that are sure."""
     workspace.execute(
         f"""
         create or replace table tree as
@@ -70,13 +92,10 @@ def scan_folder(
         """
     )
     workspace.execute("drop table walked")
-    return Scanned(
-        root=root,
-        base=root if root.is_dir() else root.parent,
-        report=report,
-        marker=marker_of(root, store.info.id),
-        cache_file=cache_file,
-    )
+
+
+def _without_endings(name: str) -> str:
+    return name.partition(".")[0] or name
 
 
 def empty_tree(workspace: Workspace) -> None:
@@ -87,7 +106,7 @@ def empty_tree(workspace: Workspace) -> None:
 
 def keep_digests(workspace: Workspace, scanned: Scanned, *, algorithm: str) -> None:
     """Save what is known about the tree for the next scan. Best effort: it only saves time."""
-    if marker.has_marker(scanned.root):
+    if scanned.root is not None and marker.has_marker(scanned.root):
         save_digests(workspace, scanned.root, algorithm=algorithm)
     else:
         _save(workspace, scanned.cache_file, algorithm)

@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
@@ -43,11 +42,11 @@ class Target:
 
 
 def find_target(
-    query: CatalogQuery, *, root: Path, name: str | None, marked: Marker | None
+    query: CatalogQuery, *, stem: str, name: str | None, marked: Marker | None
 ) -> Target:
-    """The name, in order: the one given, the marker's, the folder's. Raises `InvalidInput`."""
+    """The name, in order: the one given, the marker's, that of `stem`. Raises `InvalidInput`."""
     if name is None:
-        name = marked.name if marked else refs.normalise_name(_stem(root))
+        name = marked.name if marked else refs.normalise_name(stem)
     name = refs.check_name(name.lower())
     current = query.current_name(name)
     if current is None:
@@ -57,10 +56,6 @@ def find_target(
         base = query.find_version(current, marked.number)
     gone = base is not None and base.trashed_at is not None and query.is_gone(base)
     return Target(current, name, query.newest(current), base, first=False, gone=gone)
-
-
-def _stem(root: Path) -> str:
-    return root.name if root.is_dir() else root.name.partition(".")[0] or root.name
 
 
 def find_sources(store: OpenedStore, query: CatalogQuery, words: Sequence[Word]) -> tuple[str, ...]:

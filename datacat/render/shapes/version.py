@@ -62,6 +62,7 @@ def version(of: Version) -> Document:
         "metrics": _scalars(of.metrics),
         "better": {metric: better.value for metric, better in of.better.items()},
         "code": _code(of.code),
+        "added_from": of.added_from,
         "trashed_at": rfc3339(of.trashed_at) if of.trashed_at else None,
         "trashed_by": of.trashed_by,
         "origin": origin(of.origin) if of.origin else None,

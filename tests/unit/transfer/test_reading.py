@@ -14,6 +14,7 @@ import pytest
 from datacat.digest import digest_of
 from datacat.errors import Failed
 from datacat.progress import StopSignal
+from datacat.transfer.files import LocalFiles
 from datacat.transfer.reading import (
     ATTEMPTS,
     ChangedWhileReadingError,
@@ -21,7 +22,6 @@ from datacat.transfer.reading import (
     opened,
     read_stable,
 )
-from datacat.transfer.tree import hash_open_file
 
 LIMIT = 1 << 20
 DATA = random.Random(1).randbytes(5000)
@@ -319,8 +319,9 @@ def test_descriptors_are_closed(file: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def hashed(path: Path) -> bytes:
-    with opened(str(path.parent), source(path)) as fd:
-        return hash_open_file(fd, path.name, algorithm="blake3", stop=StopSignal())[0]
+    stop = StopSignal()
+    with LocalFiles(str(path.parent)).opened(source(path), stop=stop) as opened_file:
+        return opened_file.hash("blake3", stop=stop)[0]
 
 
 def test_a_large_file_that_changes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
