@@ -56,6 +56,7 @@ DONE = {
     "rm": ["rm", "works@v2", "--force"],
     "restore": ["restore", "works@v2"],
     "init": ["init", "{home}/other", "--yes"],
+    "copy": ["copy", "works@v1", "--to", "{home}/other"],
     "scan": ["scan", "{home}/work"],
     "du": ["du"],
     "verify": ["verify", "--all"],
