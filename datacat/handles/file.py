@@ -73,8 +73,7 @@ class OpenFile:
 
     def read_bytes(self) -> builtins.bytes:
         """All of it."""
-        data: builtins.bytes = self._version._file_system.cat_file(self.ref)
-        return data
+        return self._version._files.content(self._listed).read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """All of it as text. Raises `UnicodeDecodeError`."""

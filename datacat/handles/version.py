@@ -19,6 +19,7 @@ from datacat.working_copy.selection import PathPatterns, no_match
 
 if TYPE_CHECKING:
     from datacat.filesystem import DatacatFileSystem
+    from datacat.inside.reach import Reach
     from datacat.inside.version_files import VersionFiles
     from datacat.manifest.listing import ListedFile
 
@@ -36,7 +37,9 @@ class OpenVersion(Mapping[str, OpenFile]):
         """Raises `NotFound` saying what was meant, `InvalidInput`, `NoStore`."""
         parsed = refs.parse(ref)
         self._file_system = file_system
-        files = file_system.reach().version(parsed)
+        reach = file_system.reach()
+        files = reach.version(parsed)
+        self._held: tuple[Reach, VersionFiles] | None = (reach, files)
         self.version: Version = files.version
         used.tell(self.ref)
         if parsed.is_latest:
@@ -129,8 +132,13 @@ class OpenVersion(Mapping[str, OpenFile]):
 
     @property
     def _files(self) -> VersionFiles:
-        version = self.version
-        return self._file_system.reach().version(refs.Ref(version.name, version.number))
+        reach = self._file_system.reach()
+        held = self._held
+        if held is None or held[0] is not reach:  # another one after a fork
+            version = self.version
+            found = reach.version(refs.Ref(version.name, version.number))
+            self._held = held = (reach, found)
+        return held[1]
 
     def _local_path(self, file: ListedFile) -> Path:
         return local.path_of(self._file_system.reach().store, self._files, file)

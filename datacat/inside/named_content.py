@@ -32,6 +32,12 @@ class Named(Content):
     def local_path(self) -> Path | None:
         return self._content.local_path
 
+    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        try:
+            return self._content.read(offset, length)
+        except Corrupt as error:
+            raise damaged(self._ref, self._path, error) from error
+
     def open(self, *, ahead: bool = True) -> Reading:
         try:
             return _NamedReading(

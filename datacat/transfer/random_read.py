@@ -141,6 +141,11 @@ class _Chunks(Content):
         """Whether the operating system reads ahead and caches what is read."""
         return self._reader.local
 
+    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        if len(self.located) == 1 and offset == 0 and (length is None or length >= self.size):
+            return bytes(self.get(0, 1)[0])  # a small file, and all of it
+        return super().read(offset, length)
+
     def kept(self, index: int) -> bytes | memoryview | None:
         """The plain bytes of a piece, if they are still in the cache."""
         return self._cache.get(self.located.place(index))
