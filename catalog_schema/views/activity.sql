@@ -16,6 +16,8 @@ select
         when 'dataset.rename' then 'renamed'
         when 'containers.condemn' then 'condemned'
         when 'containers.swept' then 'freed'
+        when 'object.quarantine' then 'quarantined'
+        when 'object.relocate' then 'mended'
         else r.op
     end as action,
     coalesce(d.name, '') || coalesce(r.suffix, '') as ref,

@@ -21,6 +21,8 @@ from datacat.catalog.record import (
     ContainersSwept,
     DatasetEdit,
     DatasetRename,
+    ObjectQuarantine,
+    ObjectRelocate,
     Origin,
     Record,
     StoreCreate,
@@ -114,6 +116,8 @@ class Fold(Overlay):
                     self._version(row, record.number)
             case DatasetRename():
                 self._check_rename(record)
+            case ObjectRelocate():
+                self._check_relocate(record)
 
     def _do(self, seq: int, record: Record) -> Applied:
         match record:
@@ -131,6 +135,10 @@ class Fold(Overlay):
                 applied = self._do_rename(seq, record)
             case ContainersCondemn() | ContainersSwept():
                 applied = self._do_condemn(seq, record)
+            case ObjectQuarantine():
+                applied = self._do_quarantine(seq, record)
+            case ObjectRelocate():
+                applied = self._do_relocate(seq, record)
             case _:
                 raise TypeError(f"no rule for {type(record).__name__}")
         return applied
@@ -148,8 +156,10 @@ class Fold(Overlay):
             _must(int(number) < self.next_number(name), f"there is no source {source}")
         if record.segments and max(record.segments) >= record.seq:
             raise BrokenRuleError("its content lies in records that do not exist yet")
+        self._refuse_condemned(named_files(record))
+
+    def _refuse_condemned(self, keys: list[str]) -> None:
         if self._any_condemned:
-            keys = named_files(record)
             self._load_condemned(keys)
             gone = [key for key in keys if self._condemned[key]]
             _must(not gone, f"refers to {', '.join(gone)}, which was condemned")
@@ -164,11 +174,7 @@ class Fold(Overlay):
         state = VersionState(manifest_key=record.manifest.key, message=record.message)
         self._states[key] = state
         self.changes.versions[key] = (record, state)
-        for kind, segment in (("chunks", record.chunks), ("recipes", record.recipes)):
-            if segment is not None:
-                self.changes.segments.append(
-                    (seq, kind, segment.key, segment.size, segment.digest, segment.rows)
-                )
+        self._add_segments(seq, record)
         for ordinal, source in enumerate(record.sources):
             name, _, number = source.rpartition("@v")
             made_from = self._dataset(name)
@@ -186,6 +192,13 @@ class Fold(Overlay):
         origin = record.origin if isinstance(record.origin, Origin) else None
         detail = f"{origin.ref} of {origin.by}: {record.message}" if origin else record.message
         return Applied(row.id, f"@v{record.number}", detail)
+
+    def _add_segments(self, seq: int, record: VersionAdd | ObjectRelocate) -> None:
+        for kind, segment in (("chunks", record.chunks), ("recipes", record.recipes)):
+            if segment is not None:
+                self.changes.segments.append(
+                    (seq, kind, segment.key, segment.size, segment.digest, segment.rows)
+                )
 
     def _new_dataset(self, seq: int, record: VersionAdd) -> DatasetRow:
         row = DatasetRow(
@@ -335,6 +348,34 @@ class Fold(Overlay):
                 self._condemned[name] = self._any_condemned = True
                 self.changes.condemned[name] = seq
         return Applied(detail=f"{len(record.names)} files")
+
+    # object.quarantine, object.relocate
+
+    def _do_quarantine(self, seq: int, record: ObjectQuarantine) -> Applied:
+        for place in record.places:
+            for chunk in (None,) if place.chunks is None else place.chunks:
+                digest = None if chunk is None else bytes.fromhex(chunk.partition(":")[2])
+                self.changes.quarantined.append((place.name, digest, seq))
+        return Applied(detail=f"{len(record.places)} files")
+
+    def _check_relocate(self, record: ObjectRelocate) -> None:
+        for moved in record.manifests:
+            state = self._version(self._dataset(moved.dataset), moved.number)
+            self._load_condemned([state.manifest_key])
+            gone = self._condemned[state.manifest_key]
+            _must(not gone, f"{moved.dataset}@v{moved.number} is gone for good")
+        self._refuse_condemned(named_files(record))
+
+    def _do_relocate(self, seq: int, record: ObjectRelocate) -> Applied:
+        self._add_segments(seq, record)
+        self.changes.relocations.append((seq, record.session))
+        for moved in record.manifests:
+            row = self._dataset(moved.dataset)
+            state = self._version(row, moved.number)
+            state.manifest_key = moved.manifest.key
+            self.changes.manifests[row.id, moved.number] = moved.manifest
+        rows = record.chunks.rows if record.chunks else 0
+        return Applied(detail=f"{rows} pieces, {len(record.manifests)} lists of files")
 
 
 def _must(holds: bool, reason: str) -> None:

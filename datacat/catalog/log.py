@@ -272,10 +272,11 @@ class Log:
         Raises `Corrupt` when one is missing, `NotBundledError`, `StorageError`.
         """
         key = layout.bundle(first, first + size - 1)
-        self._backend.write(key, bundle.encode(self._lines(first, size)))
+        self._backend.write(key, bundle.encode(self.lines(first, size)))
         self._backend.sync()
 
-    def _lines(self, first: int, size: int) -> Iterator[bytes]:
+    def lines(self, first: int, size: int) -> Iterator[bytes]:
+        """The bytes of `size` records from `first` on. Raises `Corrupt` when one is missing."""
         if first == 1:
             digest = self.genesis_digest
         else:

@@ -12,6 +12,7 @@ from datacat.catalog.record import (
     AliasSet,
     DatasetEdit,
     DatasetRename,
+    ObjectRelocate,
     Record,
     Values,
     VersionAdd,
@@ -122,6 +123,10 @@ class Overlay:
         """Names on shared storage that were condemned by the records applied here."""
         return frozenset(self.changes.condemned)
 
+    def quarantined_since_base(self) -> frozenset[str]:
+        """Containers and segments that the records applied here call damaged, wholly or in part."""
+        return frozenset(str(name) for name, *_ in self.changes.quarantined)
+
     def changed_since_base(self, identity: int) -> bool:
         """Whether the records applied here are about this dataset, or made something from it."""
         return identity in self.changes.datasets or any(
@@ -159,7 +164,7 @@ class Overlay:
         aliases: set[tuple[int, str]] = set()
         keys: set[str] = set()
         for record in known:
-            if isinstance(record, VersionAdd) and self._any_condemned:
+            if isinstance(record, VersionAdd | ObjectRelocate) and self._any_condemned:
                 keys.update(named_files(record))
             identity = self._ids.get(getattr(record, "dataset", ""))
             if identity is None:
@@ -253,6 +258,10 @@ class Overlay:
             self._condemned[name] = name in found
 
 
-def named_files(record: VersionAdd) -> list[str]:
-    """The files on shared storage that a new version refers to by name."""
-    return [f.key for f in (record.manifest, record.chunks, record.recipes) if f is not None]
+def named_files(record: VersionAdd | ObjectRelocate) -> list[str]:
+    """The files on shared storage that a record refers to by name."""
+    if isinstance(record, VersionAdd):
+        manifests = [record.manifest]
+    else:
+        manifests = [moved.manifest for moved in record.manifests]
+    return [f.key for f in (*manifests, record.chunks, record.recipes) if f is not None]

@@ -20,6 +20,11 @@ USED = "used"
 """The order by who used a dataset last: the registrations of working copies know it."""
 """What `datasets` sorts by, and the column it stands for."""
 
+_USABLE_SEGMENT = """
+    not exists (from fold.condemned c where c.name = s.key)
+    and not exists (from fold.quarantined q where q.name = s.key)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentFile:
@@ -321,23 +326,24 @@ class CatalogQuery(Ancestry, Relatives, Identities):
     def segments(self, version: Version | None = None) -> list[SegmentFile]:
         """The parts of the index that hold a version's content, or all of them, oldest first.
 
-        Without those that gc condemned: they may be gone.
+        Without those that gc condemned or that are quarantined: they may be gone. What was
+        relocated may hold content of any version.
         """
         if version is None:
             found = self._all(
-                "select * from fold.segments s where not exists"
-                " (from fold.condemned c where c.name = s.key) order by seq, kind"
+                f"select * from fold.segments s where {_USABLE_SEGMENT} order by seq, kind"
             )
         else:
             identity, _ = self._identity(version.name)
             found = self._all(
-                """
+                f"""
                 select s.*
                 from fold.segments s, fold.versions v
                 where v.dataset_id = $1 and v.number = $2
-                    and not exists (from fold.condemned c where c.name = s.key)
+                    and {_USABLE_SEGMENT}
                     and (
                         s.seq = v.seq
+                        or s.seq in (select seq from fold.relocations)
                         or case when v.segments is null then s.seq < v.seq
                             else list_contains(v.segments, s.seq) end
                     )
@@ -350,13 +356,27 @@ class CatalogQuery(Ancestry, Relatives, Identities):
             for seq, kind, key, size, digest, rows in found
         ]
 
-    def condemned_segments(self) -> list[int]:
-        """The records whose part of the index gc condemned."""
+    def barred_segments(self) -> list[tuple[int, str]]:
+        """The parts of the index that gc condemned or that are quarantined: the seq of the record
+        that added each, and its kind."""
         found = self._all(
-            "select distinct s.seq from fold.segments s"
-            " join fold.condemned c on c.name = s.key order by s.seq"
+            f"select s.seq, s.kind from fold.segments s where not ({_USABLE_SEGMENT})"
+            " order by s.seq, s.kind"
         )
-        return [row[0] for row in found]
+        return [(seq, kind) for seq, kind in found]
+
+    def quarantined(self) -> list[tuple[str, bytes | None]]:
+        """What is damaged: containers and segments, each with a chunk of it or None for all."""
+        return [
+            (name, chunk)
+            for name, chunk in self._all(
+                "select distinct name, chunk from fold.quarantined order by name, chunk"
+            )
+        ]
+
+    def relocations(self) -> list[int]:
+        """The records whose parts of the index count for every version."""
+        return [row[0] for row in self._all("select seq from fold.relocations order by seq")]
 
     def condemned(self) -> Iterator[str]:
         """Every container that gc condemned: what lies there must not be read or referred to."""

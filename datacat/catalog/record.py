@@ -19,8 +19,12 @@ from datacat import layout, refs
 from datacat.catalog.strict_json import has_bad_text, parse
 from datacat.errors import Corrupt, FormatTooNew, InvalidInput
 
-FEATURES: frozenset[str] = frozenset()
-"""What `crit` may name: the features a client must know to read a log. None so far."""
+REPAIR = "repair"
+"""The feature of `object.quarantine` and `object.relocate`: a client that does not know them would
+refer to what is damaged, and delete what was put in its place."""
+
+FEATURES: frozenset[str] = frozenset({REPAIR})
+"""What `crit` may name: the features a client must know to read a log."""
 
 RECORD_BYTES_MAX = 1 << 20
 """A longer record is void: everything a record carries is bounded well below."""
@@ -265,6 +269,36 @@ class ContainersSwept(Record, frozen=True, kw_only=True, tag="containers.swept",
     names: Keys
 
 
+class BadPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A container that is damaged: these `chunks` of it, null for all of it. Or a segment."""
+
+    name: Key
+    chunks: Annotated[tuple[Digest, ...], Meta(min_length=1, max_length=10_000)] | None = None
+
+
+class ObjectQuarantine(Record, frozen=True, kw_only=True, tag="object.quarantine", gc=False):
+    """Places that nobody reads from or refers to any more; their bytes are kept as they are."""
+
+    places: Annotated[tuple[BadPlace, ...], Meta(min_length=1, max_length=10_000)]
+
+
+class MovedManifest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The list of files of a version, made again: it names the same tree."""
+
+    dataset: Name
+    number: Number
+    manifest: StoredFile
+
+
+class ObjectRelocate(Record, frozen=True, kw_only=True, tag="object.relocate", gc=False):
+    """Content lies in other places as well: for every version, also those before this record."""
+
+    session: Hex32
+    chunks: StoredSegment | None = None
+    recipes: StoredSegment | None = None
+    manifests: Annotated[tuple[MovedManifest, ...], Meta(max_length=1_000)] = ()
+
+
 AnyRecord = (
     StoreCreate
     | VersionAdd
@@ -275,6 +309,8 @@ AnyRecord = (
     | DatasetRename
     | ContainersCondemn
     | ContainersSwept
+    | ObjectQuarantine
+    | ObjectRelocate
 )
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _encoder = msgspec.json.Encoder()

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from datacat.catalog.record import Values, VersionAdd
+from datacat.catalog.record import StoredFile, Values, VersionAdd
 from datacat.sql import Row
 
 VersionKey = tuple[int, int]
@@ -102,6 +102,7 @@ class Changes:
 
     `states` are versions of the base whose state changed; new versions carry theirs along.
     `params` and `metrics` are all that a new version has, and what changes of one in the base.
+    `manifests` are lists of files that were made again.
     None in `aliases`, `directions` and in values of the base, and False in `tags`, say that the row
     is gone.
     """
@@ -120,3 +121,6 @@ class Changes:
     segments: list[Row] = field(default_factory=list)
     condemned: dict[str, int] = field(default_factory=dict)
     swept: dict[str, int] = field(default_factory=dict)
+    quarantined: list[Row] = field(default_factory=list)
+    relocations: list[Row] = field(default_factory=list)
+    manifests: dict[VersionKey, StoredFile] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from datacat import refs
+from datacat import layout, refs
 from datacat.catalog import answers
 from datacat.catalog.query import CatalogQuery
 from datacat.catalog.record import StoredFile
@@ -71,8 +71,19 @@ class StoredQuery(CatalogQuery):
                 )
 
     def sessions(self) -> Iterator[str]:
-        """The sessions of all versions that were ever saved."""
-        return self._column("select distinct session from fold.versions")
+        """The sessions of all versions that were ever saved, and of what was relocated."""
+        return self._column(
+            "select distinct session from fold.versions union select session from fold.relocations"
+        )
+
+    def unindexed_sessions(self) -> Iterator[str]:
+        """Sessions whose part of the index is lost: what they stored may be needed all the same."""
+        return self._column(
+            f"""
+            select distinct substr(name, {len(layout.SEGMENTS) + 1}, 32) from fold.quarantined
+            where starts_with(name, '{layout.SEGMENTS}')
+            """
+        )
 
     def unswept(self) -> Iterator[str]:
         """Names that were condemned and not yet said to be deleted."""

@@ -13,6 +13,7 @@ from datacat.catalog.record import Origin, Values, VersionAdd
 from datacat.catalog.rows import AliasRow, Changes, DatasetRow, VersionKey, VersionState
 from datacat.sql import Connection, Row
 
+_MANIFEST = ("manifest_key", "manifest_size", "manifest_digest")
 _STATE = ("message", "trashed_seq", "trashed_at", "trashed_by", "trash_reason")
 
 
@@ -129,6 +130,8 @@ def write(connection: Connection, changes: Changes, *, base: int, head: int, dig
         ("sources", changes.sources),
         ("segments", changes.segments),
         ("condemned", [(name, seq, None) for name, seq in changes.condemned.items()]),
+        ("quarantined", changes.quarantined),
+        ("relocations", changes.relocations),
     ):
         if rows:
             sql.append(connection, f"fold.{table}", rows)
@@ -139,6 +142,14 @@ def write(connection: Connection, changes: Changes, *, base: int, head: int, dig
     _write_tags(connection, changes, base)
     _write_directions(connection, changes, base)
     _write_values(connection, changes)
+    if changes.manifests:
+        sql.update(
+            connection,
+            "fold.versions",
+            [(*key, file.key, file.size, file.digest) for key, file in changes.manifests.items()],
+            columns=["dataset_id", "number", *_MANIFEST],
+            key=["dataset_id", "number"],
+        )
     if changes.swept:
         sql.update(
             connection,

@@ -52,6 +52,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("scan", "Report duplicate copies under a folder"),
             Entry("du", "Disk use and space saved by deduplication"),
             Entry("verify", "Check stored or local files against their hashes"),
+            Entry("repair", "Mend damage from other copies of the data"),
             Entry("copy", "Send versions to another store"),
             Entry("clone", "Make a second store with all that one holds"),
             Entry("gc", "Free the space of trashed data"),
@@ -91,6 +92,7 @@ _SYNONYMS = {
     "scan": "dedupe duplicates",
     "du": "stats df",
     "verify": "fsck check",
+    "repair": "mend heal fix",
     "gc": "prune",
     "serve": "web ui catalog",
 }

@@ -155,6 +155,9 @@ class _Referring:
             state = fold.changes.states.get(key)
             if state is not None and state.trashed_seq != seq:
                 raise _OvertakenError
+        if fold.changes.relocations or fold.changes.quarantined:
+            # Any version may be read from there now.
+            raise _OvertakenError
         for record, _ in fold.changes.versions.values():
             if record.seq not in self._looked_at:
                 if self._concerns(record):

@@ -8,13 +8,14 @@ from the plan but those names and the versions that are said to be expired.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from datacat import sql
 from datacat.backend.download import StoredFile
 from datacat.catalog.fold import Applied, Fold
 from datacat.catalog.record import (
     ContainersCondemn,
+    ObjectRelocate,
     VersionAdd,
     VersionRemove,
     VersionRestore,
@@ -46,6 +47,8 @@ class _History:
     saved: dict[VersionKey, _Saved] = field(default_factory=dict)
     removed: dict[VersionKey, int] = field(default_factory=dict)
     condemned: set[str] = field(default_factory=set)
+    relocated: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """What was put elsewhere, for any version: the record, and its part of the index."""
 
 
 def check(store: OpenedStore, workspace: Workspace, plan: Plan, watch: Watch) -> None:
@@ -53,6 +56,8 @@ def check(store: OpenedStore, workspace: Workspace, plan: Plan, watch: Watch) ->
     history = _replay(store, plan.snapshot.seq)
     needed = _needed(history, plan)
     seqs = _drawn_on(needed.values())
+    if seqs is not None:
+        seqs |= history.relocated.keys()
     names = {
         row[0]
         for row in workspace.rows(
@@ -67,6 +72,9 @@ def check(store: OpenedStore, workspace: Workspace, plan: Plan, watch: Watch) ->
     for saved in history.saved.values():
         if (seqs is None or saved.seq in seqs) and not names.isdisjoint(saved.own):
             raise _alarm(f"the index that record {saved.seq} added")
+    for seq, own in history.relocated.items():
+        if needed and not names.isdisjoint(own):
+            raise _alarm(f"the index that record {seq} added")
     _affected(workspace, seqs)
     (some,) = workspace.row("select count(*) from affected")
     if some:
@@ -81,20 +89,20 @@ def _replay(store: OpenedStore, head: int) -> _History:
             break
         applied = fold.apply(entry.seq, entry.record)
         if isinstance(applied, Applied):
-            _note(history, entry.record, entry.seq, applied.dataset_id or 0)
+            _note(history, entry.record, entry.seq, applied.dataset_id or 0, fold)
         if entry.seq % BATCH_RECORDS == 0:
             fold.drain()
     return history
 
 
-def _note(history: _History, record: object, seq: int, identity: int) -> None:
+def _note(history: _History, record: object, seq: int, identity: int, fold: Fold) -> None:
     match record:
         case VersionAdd():
             file = record.manifest
             history.saved[identity, record.number] = _Saved(
                 seq,
                 StoredFile(file.key, file.size, file.digest),
-                tuple(part.key for part in (record.chunks, record.recipes) if part is not None),
+                _own_segments(record),
                 record.segments,
             )
         case VersionRemove():
@@ -102,8 +110,24 @@ def _note(history: _History, record: object, seq: int, identity: int) -> None:
         case VersionRestore():
             for number in record.numbers:
                 history.removed.pop((identity, number), None)
+        case ObjectRelocate():
+            history.relocated[seq] = _own_segments(record)
+            for moved in record.manifests:
+                key = (_identity(fold, moved.dataset), moved.number)
+                file = moved.manifest
+                stored = StoredFile(file.key, file.size, file.digest)
+                history.saved[key] = replace(history.saved[key], manifest=stored)
         case ContainersCondemn():
             history.condemned.update(n for n in record.names if n.startswith("manifests/"))
+
+
+def _identity(fold: Fold, name: str) -> int:
+    row = fold.resolve(name)
+    return 0 if row is None else row.id
+
+
+def _own_segments(record: VersionAdd | ObjectRelocate) -> tuple[str, ...]:
+    return tuple(part.key for part in (record.chunks, record.recipes) if part is not None)
 
 
 def _needed(history: _History, plan: Plan) -> dict[VersionKey, _Saved]:

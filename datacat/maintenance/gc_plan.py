@@ -93,7 +93,7 @@ def make_plan(store: OpenedStore, workspace: Workspace, *, periods: Periods, wat
         until = None if place or not version.trashed_at else version.trashed_at + periods.trash
         waiting.append(Waiting(version.ref, until, place))
     attach_segments(store, workspace, query)
-    reach(store, workspace, roots, watch)
+    reach(store, workspace, roots, watch, relocations=query.relocations())
     _list(store.backend, workspace, query, watch)
     _subtract(workspace, expired, before=now - _nanoseconds(periods.uploads))
     return Plan(
@@ -158,6 +158,8 @@ def _list(backend: Backend, workspace: Workspace, query: StoredQuery, watch: Wat
     workspace.execute("drop table listed")
     workspace.execute("create table sessions (session varchar)")
     workspace.load("sessions", ((session,) for session in query.sessions()))
+    workspace.execute("create table protected (session varchar)")
+    workspace.load("protected", ((session,) for session in query.unindexed_sessions()))
     workspace.execute("create table given_up (key varchar)")
     workspace.load("given_up", ((name,) for name in query.condemned()))
     workspace.execute("create table condemned (key varchar)")
@@ -190,6 +192,8 @@ def _subtract(workspace: Workspace, expired: Sequence[StoredVersion], *, before:
             and s.key not in (select key from live)
             and s.key not in (select key from condemned)
             and s.session not in (select session from unfinished where modified > $1)
+            -- Whoever lost a part of the index does not know all that is needed of these.
+            and s.session not in (select session from protected)
         """,
         [before],
     )

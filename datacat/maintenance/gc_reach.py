@@ -38,16 +38,23 @@ def attach_segments(store: OpenedStore, workspace: Workspace, query: StoredQuery
 
 
 def reach(
-    store: OpenedStore, workspace: Workspace, roots: Sequence[StoredVersion], watch: Watch
+    store: OpenedStore,
+    workspace: Workspace,
+    roots: Sequence[StoredVersion],
+    watch: Watch,
+    *,
+    relocations: Iterable[int],
 ) -> None:
     """Make `live(key)`: every file that `roots` are read from. Needs `attach_segments`.
 
-    Also `reached(digest)`, the chunks that they are made of. Raises `Corrupt` naming a list of
+    Also `reached(digest)`, the chunks that they are made of. `relocations` are the records that put
+    content elsewhere. A damaged container stays while anything in it is needed: what can still be
+    read of it is all that is left of what is lost. Raises `Corrupt` naming a list of
     files that cannot be read: then nothing is known to be free.
     """
     run = workspace.execute
     _gather_content(store, workspace, roots, watch)
-    _gather_segments(workspace, roots)
+    _gather_segments(workspace, roots, relocations)
     watch.stop.check()
     run("create view drawn as select c.* from chunks c semi join drawn_on using (seq)")
     run(
@@ -124,9 +131,12 @@ def _merge(workspace: Workspace) -> int:
     return int(rows)
 
 
-def _gather_segments(workspace: Workspace, roots: Iterable[StoredVersion]) -> None:
-    """Make `drawn_on(seq)`: the records whose parts of the index any of `roots` draws on."""
-    listed: set[int] = set()
+def _gather_segments(
+    workspace: Workspace, roots: Iterable[StoredVersion], relocations: Iterable[int]
+) -> None:
+    """Make `drawn_on(seq)`: the records whose parts of the index any of `roots` draws on. Where
+    content was relocated, any of them may draw on that."""
+    listed: set[int] = set(relocations)
     any_before = 0
     for root in roots:
         listed.add(root.seq)

@@ -60,6 +60,7 @@ from datacat.model.place import (
     Parameters,
     StoreInfo,
 )
+from datacat.model.repair import Mend, Repair
 from datacat.model.replication import CloneResult, CopiedVersion, CopyResult
 from datacat.model.team import Copy
 from datacat.model.trash import Removal, Restored
@@ -109,6 +110,7 @@ __all__ = [
     "LinkMode",
     "Listing",
     "LogEntry",
+    "Mend",
     "Origin",
     "Parameters",
     "Periods",
@@ -116,6 +118,7 @@ __all__ = [
     "Relation",
     "Removal",
     "RenameResult",
+    "Repair",
     "Restored",
     "SaveAs",
     "Scalar",

@@ -85,6 +85,13 @@ class Index:
                 except Corrupt as error:
                     yield segment, error
 
+    def supply(self, segment: Segment, path: Path) -> None:
+        """Take a segment from a file that has what it held, instead of from shared storage.
+
+        `path` is in the folder of this index, and gets another name.
+        """
+        self._named(path, segment.seq, segment.seq, segment.relation)
+
     def _view(self, workspace: Workspace, runs: list[Run], relation: str, ddl: str) -> None:
         columns = CHUNK_COLUMNS if relation == "chunks" else RECIPE_COLUMNS
         if runs:
@@ -215,24 +222,39 @@ def _union(runs: Sequence[Run], columns: str) -> str:
     return " union all ".join(parts)
 
 
-def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterable[int]) -> None:
+def prepare(
+    workspace: Workspace,
+    *,
+    barred: Iterable[str],
+    barred_segments: Iterable[tuple[int, str]],
+    damaged: Iterable[tuple[str, bytes | None]] = (),
+) -> None:
     """Make the views `usable`, `usable_recipes` and `objects` over the attached relations.
 
-    `usable`: chunks whose container (`barred`), whose segment (`barred_seqs`) and whose reference
-    were not condemned: what a new version refers to, any reader must find. `usable_recipes`: the
+    `usable`: chunks whose container (`barred`), whose segment (`barred_segments`) and whose
+    reference were not condemned, and that are not `damaged` there (None: all of that container):
+    what a new version refers to, any reader must find. `usable_recipes`: the
     same of recipes. `objects(digest, size)`: all content that can be read back, so that need not
     be stored again.
     """
     workspace.execute("create table barred (container varchar)")
     workspace.load("barred", ((name,) for name in barred))
-    workspace.execute("create table barred_seqs (seq bigint)")
-    workspace.load("barred_seqs", ((seq,) for seq in barred_seqs))
+    workspace.execute("create table barred_segments (seq bigint, kind varchar)")
+    workspace.load("barred_segments", barred_segments)
+    workspace.execute("create table damaged (container varchar, chunk blob)")
+    workspace.load("damaged", damaged)
+    workspace.execute("insert into barred select container from damaged where chunk is null")
     workspace.execute(
         """
         create view held as
         select * from chunks c
         where not exists (select 1 from barred b where b.container = c.container)
-          and not exists (select 1 from barred_seqs b where b.seq = c.seq)
+          and not exists (
+              select 1 from barred_segments b where b.seq = c.seq and b.kind = 'chunks'
+          )
+          and not exists (
+              select 1 from damaged d where d.container = c.container and d.chunk = c.digest
+          )
         """
     )
     # A chunk that was made against another one is lost with it. Chains are one link long.
@@ -258,7 +280,9 @@ def prepare(workspace: Workspace, *, barred: Iterable[str], barred_seqs: Iterabl
         """
         create view usable_recipes as
         select * from recipes r
-        where not exists (select 1 from barred_seqs b where b.seq = r.seq)
+        where not exists (
+            select 1 from barred_segments b where b.seq = r.seq and b.kind = 'recipes'
+        )
         """
     )
     # One recipe counts by itself: two of the same object, of two commits or of runs that overlap,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import xxhash
@@ -46,6 +46,9 @@ _TRAILER = struct.Struct("<QII")
 _TRAILER_BYTES = _TRAILER.size + CHECKSUM_BYTES + len(END_MAGIC)
 FIXED_BYTES = _HEADER.size + _TRAILER_BYTES
 """What a pack takes besides its frames and their entries."""
+
+HEADER_BYTES = _HEADER.size
+"""Where the first frame of a pack begins."""
 
 _CODEC_NUMBER = {RAW: 0, ZSTD: 1}
 _CODEC_NAME = {number: name for name, number in _CODEC_NUMBER.items()}
@@ -112,25 +115,7 @@ class PackWriter:
 
     def finish(self) -> None:
         """Write the footer and publish the pack under its key."""
-        entry_struct = _entry_struct(self._digest_bytes)
-        nothing = bytes(self._digest_bytes)
-        entries = b"".join(
-            entry_struct.pack(
-                e.digest,
-                e.offset,
-                e.stored_size,
-                e.size,
-                _CODEC_NUMBER[e.codec],
-                e.reference is not None,
-                0,
-                e.checksum,
-                e.reference or nothing,
-            )
-            for e in self.entries
-        )
-        trailer = _TRAILER.pack(self.size_bytes, len(self.entries), 0)
-        check = checksum(self._header + entries + trailer)
-        footer = entries + trailer + check + END_MAGIC
+        footer = _footer(self._header, self.entries, self.size_bytes, self._digest_bytes)
         self._pending.append(footer)
         self._pending_bytes += len(footer)
         self.size_bytes += len(footer)
@@ -152,6 +137,39 @@ class PackWriter:
         self._staged.start_writeback(written, self._pending_bytes)
         self._pending = []
         self._pending_bytes = 0
+
+
+def _footer(
+    header: bytes, packed: Sequence[PackEntry], frames_end: int, digest_bytes: int
+) -> bytes:
+    """What follows the frames: their entries, and the trailer."""
+    entry_struct = _entry_struct(digest_bytes)
+    nothing = bytes(digest_bytes)
+    entries = b"".join(
+        entry_struct.pack(
+            e.digest,
+            e.offset,
+            e.stored_size,
+            e.size,
+            _CODEC_NUMBER[e.codec],
+            e.reference is not None,
+            0,
+            e.checksum,
+            e.reference or nothing,
+        )
+        for e in packed
+    )
+    trailer = _TRAILER.pack(frames_end, len(packed), 0)
+    check = checksum(header + entries + trailer)
+    return entries + trailer + check + END_MAGIC
+
+
+def assembled(frames: bytes, entries: Sequence[PackEntry], *, digest_bytes: int) -> bytes:
+    """The bytes of the pack that holds `frames`, back to back as `entries` say: what `PackWriter`
+    made of them."""
+    header = _HEADER.pack(MAGIC, PACK_FORMAT, digest_bytes, 0)
+    end = len(header) + len(frames)
+    return header + frames + _footer(header, entries, end, digest_bytes)
 
 
 def _write_all(fd: int, buffers: list[bytes | memoryview]) -> None:

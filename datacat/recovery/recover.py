@@ -116,8 +116,31 @@ def lines(store: Path, seq: int) -> Iterator[bytes]:
                 lose(f"{path.name} is damaged")
 
 
-def versions(store: Path) -> list[Version]:
-    """Every version, oldest first."""
+@dataclass
+class Repairs:
+    """What was found damaged, and where its content was put instead."""
+
+    relocated: list[dict[str, Any]]
+    damaged: set[tuple[str, Optional[str]]]
+
+    def is_damaged(self, name: str, chunk: bytes) -> bool:
+        """Whether this place is known to be damaged."""
+        return (name, None) in self.damaged or (name, chunk.hex()) in self.damaged
+
+    def note(self, record: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Take a record in; gives the versions that have another list of files now."""
+        for bad in record.get("places") or ():
+            chunks = [label.partition(":")[2] for label in bad.get("chunks") or ()]
+            self.damaged.update((bad["name"], chunk) for chunk in chunks or [None])
+        if record["op"] == "object.relocate":
+            self.relocated.append(record)
+            for moved in record.get("manifests") or ():
+                yield moved["dataset"], moved["number"], moved["manifest"]
+
+
+def versions(store: Path) -> tuple[list[Version], Repairs]:
+    """Every version, oldest first, and what was mended since."""
+    repairs = Repairs([], set())
     known: dict[str, str] = {}  # from every name that a dataset had to its first one
     called: dict[str, str] = {}
     found: dict[tuple[str, int], Version] = {}
@@ -138,10 +161,15 @@ def versions(store: Path) -> list[Version]:
             for number in record["numbers"]:
                 if (first, number) in found:
                     found[first, number].trashed = op == "version.remove"
+        elif op in ("object.relocate", "object.quarantine"):
+            for dataset, number, manifest in repairs.note(record):
+                key = (known.get(dataset, dataset), number)
+                if key in found:
+                    found[key].record["manifest"] = manifest
         done.add(record.get("txid", ""))
     for (first, _), version in found.items():
         version.name = called[first]
-    return list(found.values())
+    return list(found.values()), repairs
 
 
 # The content: where it lies
@@ -163,8 +191,11 @@ class Content:
     """What one version is read from. Whole containers and packs are looked through only when the
     tables that list them do not help."""
 
-    def __init__(self, store: Path, needed: set[bytes], segments: Iterable[Path]) -> None:
+    def __init__(
+        self, store: Path, needed: set[bytes], segments: Iterable[Path], repairs: Repairs
+    ) -> None:
         self.store = store
+        self.repairs = repairs
         self.algorithm = json.loads((store / "store.json").read_bytes())["parameters"]["digest"]
         self.digest = hasher_of(self.algorithm)
         self.recipes: dict[bytes, dict[str, dict[int, bytes]]] = {}
@@ -199,10 +230,9 @@ class Content:
         columns = ("digest", "container", "offset", "stored_size", "size", "codec", "reference")
         try:
             for digest, container, offset, stored, size, codec, reference in table(path, *columns):
-                if digest in wanted:
-                    place = Place(
-                        container.decode(), offset, stored, size, codec.decode(), reference
-                    )
+                name = container.decode()
+                if digest in wanted and not self.repairs.is_damaged(name, digest):
+                    place = Place(name, offset, stored, size, codec.decode(), reference)
                     self.places.setdefault(digest, []).append(place)
         except DAMAGED as error:
             lose(f"{path.name} is damaged: {error}")
@@ -281,7 +311,9 @@ class Content:
 # Writing a version
 
 
-def recover(store: Path, version: Version, every: list[Version], out: Path) -> int:
+def recover(
+    store: Path, version: Version, every: list[Version], repairs: Repairs, out: Path
+) -> int:
     """Write a version into a new folder; returns how many files it has now."""
     out.mkdir(parents=True)
     record = version.record
@@ -299,7 +331,13 @@ def recover(store: Path, version: Version, every: list[Version], out: Path) -> i
         if other.record.get(kind)
         and (used is None or other.record["seq"] in (*used, record["seq"]))
     ]
-    content = Content(store, {row[5] for row in listed if row[5]}, segments)
+    segments += [
+        store / other[kind]["key"]
+        for other in repairs.relocated
+        for kind in ("chunks", "recipes")
+        if other.get(kind)
+    ]
+    content = Content(store, {row[5] for row in listed if row[5]}, segments, repairs)
     written = 0
     links: list[tuple[Path, str]] = []
     for name, kind, size, executable, mtime_ns, digest, target in listed:
@@ -361,7 +399,7 @@ def main() -> int:
     given = parser.parse_args()
     if not (given.store / "store.json").exists():
         parser.error(f"{given.store} is not a store")
-    every = versions(given.store)
+    every, repairs = versions(given.store)
     wanted = [(one, given.all / one.name / f"v{one.number}") for one in every] if given.all else []
     if given.ref and given.out:
         wanted = [(one, given.out) for one in every if one.ref == given.ref]
@@ -376,7 +414,7 @@ def main() -> int:
         facts = f"{counted}  {record['bytes']} bytes  {record['by']}  {record['at']}"
         sys.stdout.write(f"{version.ref}  {facts}{state}\n")
     for version, out in wanted:
-        written = recover(given.store, version, every, out)
+        written = recover(given.store, version, every, repairs, out)
         sys.stdout.write(f"{version.ref}: {written} files are in {out}\n")
     algorithm = json.loads((given.store / "store.json").read_bytes())["parameters"]["digest"]
     if wanted and hasher_of(algorithm) is None:

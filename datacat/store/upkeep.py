@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from datacat import layout
+from datacat.errors import InvalidInput, NotFound
 from datacat.maintenance.du import disk_use
 from datacat.maintenance.verify import verify
-from datacat.model import Diagnosis, DiskUse, VerifyLevel, VerifyResult
+from datacat.model import Diagnosis, DiskUse, Repair, VerifyLevel, VerifyResult
+from datacat.opened import OpenedStore, open_store
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 from datacat.working_copy.naming import Word
@@ -54,6 +58,40 @@ class Upkeep(Handle):
         )
         return examine(subject, fix=fix)
 
+    def repair(
+        self,
+        *,
+        sources: Sequence[str | Path] = (),
+        dry_run: bool = False,
+        confirm: Callable[[Repair], bool] | None = None,
+        listener: Listener = ignore,
+        stop: StopSignal | None = None,
+    ) -> Repair:
+        """Find what is damaged in the store, and mend it from good copies.
+
+        They are looked for elsewhere in the store, in the working copies that are registered on
+        this machine, in your cache, in the folders that were saved, and in `sources`: folders, and
+        other stores. Every byte is compared before it is put in place. What is nowhere is set
+        aside: nothing refers to it any more, and adding the same content again brings it back for
+        every version. `confirm` is asked when the plan is made. Nothing is ever deleted.
+
+        Raises `Corrupt` when a record of the log is lost everywhere: then name a backup.
+
+        >>> store.repair().is_empty
+        True
+        """
+        from datacat.maintenance.repair.run import repair
+
+        other, folders = _sources(sources, self._opened)
+        return repair(
+            self._opened,
+            other=other,
+            folders=folders,
+            dry_run=dry_run,
+            confirm=confirm,
+            watch=watching(listener, stop),
+        )
+
     def verify(
         self,
         targets: Sequence[Word] = (),
@@ -87,3 +125,24 @@ class Upkeep(Handle):
             ignore=self._ignore,
             watch=watching(listener, stop),
         )
+
+
+def _sources(
+    words: Sequence[str | Path], store: OpenedStore
+) -> tuple[OpenedStore | None, list[Path]]:
+    """What is named with `--from`: at most one other store, and folders."""
+    other: OpenedStore | None = None
+    folders: list[Path] = []
+    for word in words:
+        folder = Path(word)
+        if "://" not in str(word) and not (folder / layout.STORE).exists():
+            if not folder.is_dir():
+                raise NotFound(f"there is no folder {word}")
+            folders.append(folder)
+            continue
+        if other is not None:
+            raise InvalidInput("one other store at a time", kind="bad_source")
+        # A backup has the id of the store that it is of, and must not share its cache.
+        cache = store.cache / "other"
+        other = open_store(str(word), client=replace(store.client, cache_dir=cache))
+    return other, folders

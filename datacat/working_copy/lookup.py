@@ -54,7 +54,7 @@ def attach_index(
     knows at least what it needs.
     """
     store.index.attach(workspace, _segments(query, needed), merge=needed is None)
-    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())
+    _prepare(workspace, query)
 
 
 def attach_readable(
@@ -71,8 +71,17 @@ def attach_readable(
     }
     good = [segment for segment in segments if segment.file.key not in unread]
     store.index.attach(workspace, good, merge=False)
-    prepare(workspace, barred=query.condemned(), barred_seqs=query.condemned_segments())
+    _prepare(workspace, query)
     return list(unread.values())
+
+
+def _prepare(workspace: Workspace, query: CatalogQuery) -> None:
+    prepare(
+        workspace,
+        barred=query.condemned(),
+        barred_segments=query.barred_segments(),
+        damaged=query.quarantined(),
+    )
 
 
 def _segments(query: CatalogQuery, needed: Version | None) -> list[Segment]:

@@ -145,11 +145,11 @@ def store_version(
     )
     # INV order: containers are durable already; segments and manifest become so before the record.
     _keep_needed(workspace)
-    chunks = _segment(store, workspace, "chunks", layout.chunks_segment(session))
-    recipes = _segment(store, workspace, "recipes", layout.recipes_segment(session))
+    chunks = publish_segment(store, workspace, "chunks", layout.chunks_segment(session))
+    recipes = publish_segment(store, workspace, "recipes", layout.recipes_segment(session))
     path = workspace.folder / "manifest.parquet"
     parquet.write(workspace, "entries", path)
-    manifest = _uploaded(store, layout.manifest(tree.hex(), session), path)
+    manifest = uploaded(store, layout.manifest(tree.hex(), session), path)
     store.backend.sync()
 
     files, size = workspace.row(
@@ -289,20 +289,21 @@ def _keep_needed(workspace: Workspace) -> None:
         )
 
 
-def _segment(
+def publish_segment(
     store: OpenedStore, workspace: Workspace, relation: str, key: str
 ) -> StoredSegment | None:
-    """Upload what this commit adds to a relation of the index, if it adds anything."""
+    """Upload `new_chunks` or `new_recipes`: what a commit adds to the index, if anything."""
     (rows,) = workspace.row(f"select count(*) from new_{relation}")
     if not rows:
         return None
     path = workspace.folder / f"{relation}.parquet"
     write_segment(workspace, relation, path)
-    file = _uploaded(store, key, path)
+    file = uploaded(store, key, path)
     return StoredSegment(key=file.key, size=file.size, digest=file.digest, rows=rows)
 
 
-def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
+def uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
+    """Upload a local file, and say how a record names it."""
     hasher = new_hasher(store.algorithm)
     with path.open("rb") as file:
         while data := file.read(4 * 1024 * 1024):
@@ -314,12 +315,12 @@ def _uploaded(store: OpenedStore, key: str, path: Path) -> StoredFile:
 
 
 def check_condemned(workspace: Workspace, fold: Fold, named: frozenset[str]) -> None:
-    """What gc has condemned must not be referred to again (INV names).
+    """What gc has condemned must not be referred to again (INV names), nor what is damaged.
 
     `named` are manifest and segments, of this session and those that it draws on; the containers
     are in `chosen`.
     """
-    names = fold.condemned_since_base()
+    names = fold.condemned_since_base() | fold.quarantined_since_base()
     if not named.isdisjoint(names):
         raise CondemnedMeanwhileError
     if names:

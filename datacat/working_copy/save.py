@@ -32,6 +32,7 @@ from datacat.transfer.journal import ChunkRow, Journal, adopt
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.conflict import OvertakenMeanwhileError, conflict
 from datacat.working_copy.entries import keep_unpulled, make_entries, repeated_bytes
+from datacat.working_copy.healing import heal
 from datacat.working_copy.likely import hash_if_likely
 from datacat.working_copy.lookup import attach_index, attach_manifest
 from datacat.working_copy.mark import attach_listing, mark_saved
@@ -258,6 +259,7 @@ class _Save:
                     partial=not self._request.only_here,
                 )
                 result = AddResult(version=version, created=True)
+            heal(self._store, self._workspace, self._snapshot)
         except BaseException:
             # INV hands off: what was uploaded stays; the journals let the next add take it over.
             for unfinished in (journal, *adopted.journals):

@@ -46,6 +46,8 @@ SHAPES: dict[str, tuple[Callable[..., Any], type]] = {
     "AliasChange": (shapes.alias_change, model.AliasChange),
     "Renamed": (shapes.renamed, model.RenameResult),
     "Removal": (lambda result: shapes.removed(result, dry_run=True), model.Removal),
+    "Repaired": (lambda result: shapes.repaired(result, dry_run=True), model.Repair),
+    "Mend": (shapes.mend, model.Mend),
     "Restored": (shapes.restored, model.Restored),
     "Scanned": (shapes.scanned, model.ScanResult),
     "Group": (shapes.copy_group, model.CopyGroup),

@@ -241,6 +241,36 @@ def test_a_bundle_heals_the_records_it_holds(long_scene: Scene) -> None:
         long_scene.client().ls()
 
 
+def test_a_record_is_compared_with_its_bundle(long_scene: Scene) -> None:
+    store = long_scene.client()
+    (fine,) = store.verify(level=VerifyLevel.LOG)
+    assert (fine.ok, fine.checked) == (True, 259)
+    bundle = layout.bundle(1, 256)
+    cut = (long_scene.store / layout.log_record(7)).read_bytes()[:-3]
+    for key, data, missing in (
+        (layout.log_record(7), cut, False),
+        (layout.log_record(256), None, True),
+        (bundle, (long_scene.store / bundle).read_bytes()[:-1], False),
+    ):
+        with long_scene.damaged(key, data):
+            (result,) = store.verify(level=VerifyLevel.LOG)
+            assert [one.path for one in (result.missing if missing else result.damaged)] == [key]
+            assert len(result.missing) + len(result.damaged) == 1
+    with long_scene.damaged(layout.log_record(258), cut), pytest.raises(Corrupt, match="258"):
+        store.verify(level=VerifyLevel.LOG)
+
+
+def test_the_copies_of_the_log_mend_each_other(long_scene: Scene) -> None:
+    bundle, record = layout.bundle(1, 256), layout.log_record(9)
+    for key, source in ((bundle, "the records of the log"), (record, "a bundle of the log")):
+        was = (long_scene.store / key).read_bytes()
+        for data in (None, was[:-1]):
+            with long_scene.damaged(key, data):
+                result = long_scene.client().repair()
+                assert [(mend.key, mend.source) for mend in result.mends] == [(key, source)]
+                assert (long_scene.store / key).read_bytes() == was
+
+
 def test_the_undamaged_store(scene: Scene, long_scene: Scene) -> None:
     """And each of the tests above has put everything back."""
     for one in (scene, long_scene):

@@ -17,6 +17,8 @@ from datacat.render.shapes.health import (
     dataset_disk_use,
     diagnosis,
     disk_use,
+    mend,
+    repaired,
     verified,
 )
 from datacat.render.shapes.names import alias, alias_change, edge, lineage, lineage_warning, renamed
@@ -69,10 +71,12 @@ __all__ = [
     "lineage",
     "lineage_warning",
     "log_entry",
+    "mend",
     "origin",
     "pulled",
     "removed",
     "renamed",
+    "repaired",
     "restored",
     "run",
     "runs",

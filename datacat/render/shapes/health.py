@@ -8,6 +8,8 @@ from datacat.model import (
     DatasetDiskUse,
     Diagnosis,
     DiskUse,
+    Mend,
+    Repair,
     VerifyLevel,
     VerifyResult,
 )
@@ -29,6 +31,24 @@ def verified(results: list[VerifyResult]) -> Document:
         "ok": all(r.ok for r in results),
         "damaged": [damage(d) for r in results for d in r.damaged],
         "missing": [damage(d) for r in results for d in r.missing],
+    }
+
+
+def mend(of: Mend) -> Document:
+    return {"what": of.what, "key": of.key, "source": of.source, "bytes": of.bytes}
+
+
+def repaired(of: Repair, *, dry_run: bool) -> Document:
+    return {
+        "ok": not of.lost and (of.done or of.is_empty),
+        "damaged": [damage(one) for one in of.damaged],
+        "mends": [mend(one) for one in of.mends],
+        "lost": [damage(one) for one in of.lost],
+        "checked_files": of.checked_files,
+        "checked_bytes": of.checked_bytes,
+        "seconds": round(of.seconds, 3),
+        "dry_run": dry_run,
+        "done": of.done,
     }
 
 

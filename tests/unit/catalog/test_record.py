@@ -250,7 +250,7 @@ def test_a_newer_format_or_feature_stops_the_reader(added: VersionAdd) -> None:
 
 
 def test_an_unknown_operation_without_crit_is_void(added: VersionAdd) -> None:
-    assert isinstance(decode(sealed(fields_of(added) | {"op": "object.relocate"}), KEY), Void)
+    assert isinstance(decode(sealed(fields_of(added) | {"op": "object.polish"}), KEY), Void)
 
 
 def test_what_readers_would_void_is_not_written() -> None:

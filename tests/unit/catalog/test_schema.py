@@ -8,7 +8,7 @@ import pytest
 
 from datacat.catalog import schema, tables
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import Void
+from datacat.catalog.record import BadPlace, ObjectQuarantine, ObjectRelocate, Void
 from datacat.sql import Workspace
 from tests.unit.catalog.records import Chain
 
@@ -21,6 +21,7 @@ def test_all_relations_are_there() -> None:
     assert {table.name for table in schema.tables()} == {
         *("state", "records", "datasets", "dataset_names", "versions", "aliases"),
         *("tags", "sources", "params", "metrics", "directions", "segments", "condemned"),
+        *("quarantined", "relocations"),
     }
     assert {view.name for view in schema.views()} == {
         *("datasets", "versions", "aliases", "tags", "sources", "params", "metrics", "activity"),
@@ -54,13 +55,16 @@ def test_rows_fit_the_tables(chain: Chain) -> None:
         better={"b": "min"},
     )
     chain.add("echo", 1, sources=("cmr@v1",), tags=("x",), segments=(2,))
+    chain.append(ObjectRelocate, session=f"{9:032x}", crit=("repair",))
+    bad = (BadPlace(name="whole/ab/" + "ab" * 32 + f"-{7:032x}"),)
+    chain.append(ObjectQuarantine, places=bad, crit=("repair",))
     with Workspace() as workspace:
         schema.create(workspace.connection)
         workspace.execute("insert into fold.state values ('', '', 0, '')")
         fold = Fold(tables.StoredRows(workspace.connection))
         for entry in chain.log.read_from(0, chain.log.genesis_digest):
             assert not isinstance(fold.apply(entry.seq, entry.record), Void)
-        tables.write(workspace.connection, fold.changes, base=0, head=3, digest="d")
+        tables.write(workspace.connection, fold.changes, base=0, head=5, digest="d")
         for table in schema.tables():
             if table.name != "condemned":
                 assert workspace.row(f"select count(*) from fold.{table.name}")[0] > 0, table.name

@@ -457,8 +457,8 @@ def test_the_second_look_notices_what_the_first_forgot(
     place.store.rm([place.save("old", {"f": file(noise(LARGE, 63))})])
     reach = gc_plan.reach
 
-    def forgetful(store: OpenedStore, workspace: Workspace, *rest: object) -> None:
-        reach(store, workspace, *rest)  # type: ignore[arg-type]
+    def forgetful(store: OpenedStore, workspace: Workspace, *rest: object, **named: object) -> None:
+        reach(store, workspace, *rest, **named)  # type: ignore[arg-type]
         workspace.execute("delete from live where key = $1", [victim])
 
     monkeypatch.setattr(gc_plan, "reach", forgetful)

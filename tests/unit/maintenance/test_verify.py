@@ -9,12 +9,11 @@ import pytest
 
 from datacat import layout
 from datacat.backend.open import open_backend
-from datacat.errors import Cancelled, Corrupt, InvalidInput
+from datacat.errors import Cancelled, InvalidInput
 from datacat.model import Layout, Parameters, VerifyLevel, VerifyResult
 from datacat.opened import Client
 from datacat.progress import Advanced, Event, Started, StopSignal
 from datacat.store import Store
-from tests.faults.damaged import make_scene
 
 
 @pytest.fixture
@@ -190,26 +189,6 @@ def test_a_second_place_of_content_must_be_there_too(store: Store, tmp_path: Pat
 def test_only_everything_has_levels(store: Store) -> None:
     with pytest.raises(InvalidInput, match="whole store"):
         store.verify(["cmr@v1"], level=VerifyLevel.LOG)
-
-
-def test_a_record_is_compared_with_its_bundle(tmp_path: Path) -> None:
-    scene = make_scene(tmp_path, bundled=True)
-    store = scene.client()
-    (fine,) = store.verify(level=VerifyLevel.LOG)
-    assert (fine.ok, fine.checked) == (True, 259)
-    bundle = layout.bundle(1, 256)
-    cut = (scene.store / layout.log_record(7)).read_bytes()[:-3]
-    for key, data, missing in (
-        (layout.log_record(7), cut, False),
-        (layout.log_record(256), None, True),
-        (bundle, (scene.store / bundle).read_bytes()[:-1], False),
-    ):
-        with scene.damaged(key, data):
-            (result,) = store.verify(level=VerifyLevel.LOG)
-            assert [one.path for one in (result.missing if missing else result.damaged)] == [key]
-            assert len(result.missing) + len(result.damaged) == 1
-    with scene.damaged(layout.log_record(258), cut), pytest.raises(Corrupt, match="258"):
-        store.verify(level=VerifyLevel.LOG)
 
 
 # Interrupted

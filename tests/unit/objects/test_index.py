@@ -422,7 +422,11 @@ def seen(
 ) -> set[Row]:
     with Workspace() as workspace:
         Index(shelf.backend, folder).attach(workspace, segments, merge=True)
-        prepare(workspace, barred=barred, barred_seqs=barred_seqs)
+        prepare(
+            workspace,
+            barred=barred,
+            barred_segments=[(seq, kind) for seq in barred_seqs for kind in ("chunks", "recipes")],
+        )
         usable = {row[0] for row in workspace.all("select container from usable")}
         assert not usable & set(barred)
         return set(workspace.all("select * from objects"))
@@ -483,7 +487,7 @@ def test_giant_sizes_do_not_overflow() -> None:
         workspace.execute("create table recipes (object blob, ordinal bigint, chunk blob, seq int)")
         chunk = bytes.fromhex("ab" * 32)
         workspace.load("recipes", ((b"o" * 32, n, chunk, 2) for n in range(5000)))
-        prepare(workspace, barred=[], barred_seqs=[])
+        prepare(workspace, barred=[], barred_segments=[])
         found: dict[bytes, int] = dict(workspace.all("select digest, size from objects"))
     assert found[b"o" * 32] == 5000 * giant
 
@@ -512,6 +516,6 @@ def test_rows_that_two_runs_share_count_once() -> None:
         )
         workspace.execute("create table recipes (object blob, ordinal bigint, chunk blob, seq int)")
         workspace.load("recipes", 2 * [(b"o" * 32, n, chunk, 2) for n in range(3)])
-        prepare(workspace, barred=[], barred_seqs=[])
+        prepare(workspace, barred=[], barred_segments=[])
         found = workspace.all("select digest, size from objects")
     assert sorted(found) == [(b"o" * 32, 15), (chunk, 5)]

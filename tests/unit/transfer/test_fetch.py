@@ -69,7 +69,7 @@ def fetched(
     sink = Sink()
     with Workspace() as workspace, ThreadPoolExecutor(jobs) as executor:
         Index(backend, cache).attach(workspace, segments, merge=True)
-        prepare(workspace, barred=barred, barred_seqs=[])
+        prepare(workspace, barred=barred, barred_segments=[])
         workspace.execute(
             f"create table wanted ({DDL}, there_size bigint, there_mtime_ns bigint,"
             " there_ctime_ns bigint, there_inode bigint)"
