@@ -72,7 +72,7 @@ def _rows(backend: Backend, key: str, algorithm: str) -> Iterator[ChunkRow]:
     if found is None:
         return
     if not layout.is_whole(key):
-        for batch in footer_entries(backend, key, size_bytes=found.size_bytes):
+        for batch in footer_entries(backend.read_range, key, size_bytes=found.size_bytes):
             for e in batch:
                 yield (
                     e.digest,
