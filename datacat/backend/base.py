@@ -48,6 +48,14 @@ class Capabilities:
     local: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AgingRule:
+    """A rule of a bucket that would harm a store: its `name`, and what it `does` to files."""
+
+    name: str
+    does: str
+
+
 class Staged(ABC):
     """A temporary that will become a container: fill `fd`, then `publish`, or `discard`.
 
@@ -175,6 +183,13 @@ class Backend(ABC):
     @abstractmethod
     def free_bytes(self) -> int | None:
         """Space left for new data, or None when the storage does not tell."""
+
+    def aging_rules(self) -> Sequence[AgingRule] | None:
+        """Rules of the place that delete or move files of the store by their age.
+
+        None, the default, where there are no such rules or nobody can be asked.
+        """
+        return None
 
     def identity(self) -> str | None:
         """What tells this place from every other, where reading anything is a trip to a server.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from datacat.backend.base import Stat
+from datacat.backend.base import AgingRule, Stat
 
 
 class Bucket(ABC):
@@ -76,3 +76,7 @@ class Bucket(ABC):
     @abstractmethod
     async def abandon(self, key: str, upload: str) -> None:
         """Remove the parts of an upload that is given up."""
+
+    async def aging_rules(self) -> Sequence[AgingRule] | None:
+        """Rules that delete or move files below the prefix by their age; None: it is not told."""
+        return None

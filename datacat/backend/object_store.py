@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from datacat import layout
-from datacat.backend.base import Capabilities, Stat
+from datacat.backend.base import AgingRule, Capabilities, Stat
 from datacat.backend.bridge import Bridge
 from datacat.backend.bucket import Bucket
 from datacat.backend.keys import checked_key, checked_prefix
@@ -179,6 +179,9 @@ class ObjectStoreBackend(RemoteBackend):
         self._is_exclusive()
         # Who may use a bucket is decided there: `shared` or not makes no difference.
         del shared
+
+    def aging_rules(self) -> Sequence[AgingRule] | None:
+        return self._bridge.run(self._bucket.aging_rules())
 
     def identity(self) -> str | None:
         return self._bridge.run(self._bucket.identity())

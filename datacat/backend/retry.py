@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from datacat.backend.base import Backend, Capabilities, Created, Staged, Stat
+from datacat.backend.base import AgingRule, Backend, Capabilities, Created, Staged, Stat
 from datacat.backend.read_back import holds_exactly
 from datacat.errors import Cancelled, DatacatError, StorageError, StorageTransient
 
@@ -190,6 +190,9 @@ class RetryingBackend(Backend):
             except StorageTransient:
                 self._pause(attempt)
         return call()
+
+    def aging_rules(self) -> Sequence[AgingRule] | None:
+        return self.retried(self.backend.aging_rules)
 
     def identity(self) -> str | None:
         return self.retried(self.backend.identity)

@@ -14,10 +14,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from datacat.address import Address
-from datacat.backend.base import Stat
+from datacat.backend.base import AgingRule, Stat
 from datacat.backend.bucket import Bucket
 from datacat.backend.s3_errors import EXPECTED, code_of, storage_error
-from datacat.errors import StorageMissing
+from datacat.backend.s3_rules import aging_rules
+from datacat.errors import StorageError, StorageMissing
 
 CONNECTIONS = 64
 """s3fs's own 10 is two to three times slower at a distance of 20 ms."""
@@ -180,6 +181,16 @@ class S3Bucket(Bucket):
             await client.abort_multipart_upload(
                 Bucket=self._bucket, Key=self._prefix + key, UploadId=upload
             )
+
+    async def aging_rules(self) -> Sequence[AgingRule] | None:
+        try:
+            async with self._asking("GetLifecycleConfiguration", "") as client:
+                answer = await client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+        except StorageMissing:
+            return []
+        except StorageError:
+            return None  # to look at the rules is a permission of its own
+        return aging_rules(answer.get("Rules", ()), self._prefix)
 
     @asynccontextmanager
     async def _asking(self, action: str, key: str, size_bytes: int = 0) -> AsyncIterator[Any]:

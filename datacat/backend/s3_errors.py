@@ -48,7 +48,9 @@ EXPECTED = (
 )
 """All that a request may fail with."""
 
-_MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
+_MISSING = frozenset(
+    {"NoSuchKey", "NoSuchUpload", "NoSuchLifecycleConfiguration", "404", "NotFound"}
+)
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from datacat.errors import DatacatError
-from datacat.maintenance.doctor import machine, place, team
+from datacat.maintenance.doctor import machine, place, remote, team
 from datacat.maintenance.doctor.visit import CheckFunction, Subject, Visit, advice, fail
 from datacat.model import Check, Diagnosis
 
@@ -24,6 +24,9 @@ IN_STORE: tuple[tuple[str, CheckFunction], ...] = (
     ("group", team.group),
     ("atomic", place.atomic),
     ("clock", place.clock),
+    ("permissions", remote.permissions),
+    ("lifecycle", remote.lifecycle),
+    ("speed", remote.speed),
     ("log", team.log),
     ("links", place.links),
     ("disk", place.disk),

@@ -114,6 +114,9 @@ def atomic(visit: Visit) -> Checks:
     if not visit.can_write:
         return
     root = visit.root
+    if visit.is_away and visit.opened.backend.capabilities.atomic_create:
+        yield fine("atomic", "the server refuses a second create of the same key")
+        return
     kind = None if root is None else file_system_of(root)
     where = f" ({kind})" if kind else ""
     if visit.opened.backend.capabilities.atomic_create:

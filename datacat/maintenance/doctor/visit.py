@@ -11,7 +11,7 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend import Backend
 from datacat.backend.open import Options
-from datacat.errors import DatacatError
+from datacat.errors import DatacatError, StorageDenied
 from datacat.model import Check, CheckState
 from datacat.opened import Client, OpenedStore
 
@@ -39,12 +39,14 @@ class Subject:
 
 @dataclass(slots=True)
 class Visit:
-    """One examination. `store` and `can_write` are set by the checks that find them out."""
+    """One examination. `store`, `can_write` and `can_delete` are set by the checks that find them
+    out; what is behind a network is asked for the last by itself."""
 
     subject: Subject
     fix: bool
     store: OpenedStore | None = None
     can_write: bool = False
+    can_delete: bool = False
 
     @property
     def opened(self) -> OpenedStore:
@@ -52,6 +54,11 @@ class Visit:
         if self.store is None:
             raise LookupError("the store was not reached")
         return self.store
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store is behind a network: then every look at it is a request."""
+        return self.opened.backend.identity() is not None
 
     @property
     def root(self) -> Path | None:
@@ -80,18 +87,29 @@ def advice(error: DatacatError) -> str | None:
     return "     ".join(parts) or None
 
 
+def probe_key(backend: Backend) -> str:
+    """A fresh key for a probe. On a server where those who may delete: nowhere else than there."""
+    where = layout.TEMPORARY if backend.capabilities.local else layout.COPIES
+    return f"{where}doctor-{secrets.token_hex(16)}"
+
+
 @contextmanager
 def probe(backend: Backend) -> Iterator[str]:
     """The key of something that is stored as long as the block lasts.
 
     Raises `StorageError` where nothing can be written.
     """
-    key = f"{layout.TEMPORARY}doctor-{secrets.token_hex(16)}"
+    key = probe_key(backend)
     backend.write(key, b"datacat doctor\n")
     try:
         yield key
     finally:
-        backend.delete(key)
+        try:
+            backend.delete(key)
+        except StorageDenied:
+            # Behind a network that is a permission of its own, which is looked at by itself.
+            if backend.capabilities.local:
+                raise
 
 
 def time_there(backend: Backend) -> float | None:
