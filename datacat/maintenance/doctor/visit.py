@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datacat import layout
+from datacat.address import split_scheme
 from datacat.backend import Backend
 from datacat.backend.open import Options
 from datacat.errors import DatacatError, StorageDenied
@@ -58,7 +59,7 @@ class Visit:
     @property
     def is_away(self) -> bool:
         """Whether the store is behind a network: then every look at it is a request."""
-        return self.opened.backend.identity() is not None
+        return split_scheme(self.opened.backend.url)[0] not in {"", "file", "memory"}
 
     @property
     def root(self) -> Path | None:
