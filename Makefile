@@ -22,12 +22,13 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate faults power fuzz lint format bench bench-peers docs clean
+.PHONY: help demo test simulate race faults power fuzz lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
 	@echo "make test    run every test           (make test ARGS='-k pull' JOBS=4)"
 	@echo "make simulate  run clients in every order, with faults (some minutes on four cores)"
+	@echo "make race    let 8 processes race for 1,000 slots on each kind of storage (half an hour)"
 	@echo "make faults  kill commands at every system call, let every one fail (hours on two cores)"
 	@echo "make power   cut the power of ext4 and XFS at every call of a command (root, half an hour)"
 	@echo "make fuzz    let atheris look for input that a parser chokes on (half an hour)"
@@ -46,6 +47,10 @@ test: $(VENV)/.installed-test
 
 simulate: $(VENV)/.installed-test
 	$(RUN) tests.faults.interleaving $(ARGS)
+
+race: export DATACAT_RACE_SLOTS ?= 1000
+race: $(VENV)/.installed-test
+	$(RUN) pytest -o timeout=0 tests/remote/test_race.py $(ARGS)
 
 faults: $(VENV)/.installed-test
 	$(RUN) tests.faults.system_calls $(ARGS)

@@ -219,14 +219,14 @@ def attach_version(
 def refuse_damaged(version: Version, workspace: Workspace) -> None:
     """Raise `Corrupt` naming files if `Relay` found any of their content damaged."""
     paths = _paths(
-        workspace, "select o.object from offered o semi join damaged d on d.chunk = o.chunk"
+        workspace, "select o.object from offered o semi join spoilt d on d.chunk = o.chunk"
     )
-    (chunks,) = workspace.row("select count(*) from damaged")
+    (chunks,) = workspace.row("select count(*) from spoilt")
     if not chunks:
         return
     if paths:
         raise _lost(version, paths)
-    (reason,) = workspace.row("select any_value(reason) from damaged")
+    (reason,) = workspace.row("select any_value(reason) from spoilt")
     raise Corrupt(f"{version.ref} was not copied: {reason}", kind="content_damaged")
 
 

@@ -71,7 +71,7 @@ class Relay:
 
     `travelling` has the columns of pieces, `how` and `inside`. The rows of the index go to the
     tables `new_chunks` and `found_chunks`, and what is damaged at the source to
-    `damaged(chunk, reason)`. `sent_bytes` counts what was written there.
+    `spoilt(chunk, reason)`. `sent_bytes` counts what was written there.
     """
 
     def __init__(
@@ -114,14 +114,14 @@ class Relay:
         rest arrives, so that it need not travel again.
         """
         run = self._workspace.execute
-        run("create table damaged (chunk blob, reason varchar)")
+        run("create table spoilt (chunk blob, reason varchar)")
         try:
             for done in run_bounded(executor, self._do, self._tasks(), jobs=jobs, stop=self._stop):
                 self.sent_bytes += done.sent_bytes
                 self._workspace.load("new_chunks", done.rows)
                 self._workspace.load("new_chunks", self._packing.take_rows())
                 self._workspace.load("found_chunks", done.found)
-                self._workspace.load("damaged", done.damaged)
+                self._workspace.load("spoilt", done.damaged)
             self._packing.finish(executor, jobs=jobs, stop=self._stop)
         except BaseException:
             self._packing.discard()
