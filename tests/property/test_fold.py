@@ -222,8 +222,8 @@ def seen(found: dict[str, list[Any]]) -> dict[str, Any]:
     }
     for row in found["versions"]:
         datasets[row[0]]["versions"][row[1]] = {
-            "message": row[23],
-            "trashed": row[24],
+            "message": row[24],
+            "trashed": row[25],
             "manifest": row[5],
             "sources": [],
             "params": {},
