@@ -65,6 +65,7 @@ class OpenedStore:
     catalog: Catalog
     index: Index
     client: Client
+    options: Options = field(default_factory=lambda: NO_OPTIONS)
     recalled: Remembered | None = None
     """What `store.json` was recalled from instead of read, if it was."""
 
@@ -132,10 +133,12 @@ class OpenedStore:
 
 def open_store(url: str, *, client: Client, options: Options = NO_OPTIONS) -> OpenedStore:
     """Open the store at `url`. Raises `NoStore` when there is none, or it cannot be reached."""
-    return assemble(open_backend(url, options), client=client)
+    return assemble(open_backend(url, options), client=client, options=options)
 
 
-def assemble(backend: Backend, *, client: Client, fresh: bool = False) -> OpenedStore:
+def assemble(
+    backend: Backend, *, client: Client, fresh: bool = False, options: Options = NO_OPTIONS
+) -> OpenedStore:
     """Open the store that `backend` reaches. `fresh`: do not recall what it was a while ago."""
     remembered = Remembered(backend, client.cache_dir)
     recalled = None if fresh else remembered.recall(client.now())
@@ -150,6 +153,7 @@ def assemble(backend: Backend, *, client: Client, fresh: bool = False) -> Opened
         catalog=Catalog(Log(backend, genesis=genesis), client.cache_dir, info.id),
         index=Index(backend, cache / "segments"),
         client=client,
+        options=options,
         recalled=remembered if recalled else None,
     )
 

@@ -50,6 +50,7 @@ class Request:
     force: bool
     dry_run: bool
     layout: Layout | None
+    executor: str | None
     code: Code | None
 
 
@@ -74,6 +75,9 @@ class Request:
 )
 @click.option("--whole", is_flag=True, help="Keep files whole: they can be linked, not shared.")
 @click.option("--chunked", is_flag=True, help="Keep files in pieces: only new pieces are stored.")
+@click.option(
+    "--executor", metavar="E", help="Where the work is done: threads, or dask://HOST:8786."
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be saved; save nothing.")
 @click.option("-f", "--force", is_flag=True, help="Save although someone saved a newer version.")
 @click.pass_obj
@@ -96,12 +100,14 @@ def command(
     only_here: bool,
     whole: bool,
     chunked: bool,
+    executor: str | None,
     dry_run: bool,
     force: bool,
 ) -> None:
     from datacat.cli.arguments import parse_metrics, parse_pairs, read_pairs
     from datacat.model import Layout
     from datacat.organise.code import describe
+    from datacat.transfer.cluster import check_executor
 
     if whole and chunked:
         raise InvalidInput("--whole and --chunked contradict each other", kind="usage")
@@ -128,6 +134,7 @@ def command(
         force=force,
         dry_run=dry_run,
         layout=Layout.WHOLE if whole else Layout.CHUNKED if chunked else None,
+        executor=check_executor(executor) if executor else None,
         code=describe(os.getcwd()),
     )
     documents = [_add(run, path, request) for path in paths]
@@ -188,6 +195,7 @@ def _save(run: Invocation, path: str, request: Request) -> tuple[AddResult, bool
             force=request.force,
             dry_run=request.dry_run,
             layout=request.layout,
+            executor=request.executor,
             code=request.code,
             decide=question.decide if run.can_ask else None,
             listener=work.listener,

@@ -56,7 +56,8 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep, Repl
         bytes from which a folder counts as nearly the same as a version.
         """
         backend = open_backend(url, options)
-        return cls(assemble(backend, client=client), ignore=ignore, link=link, similar=similar)
+        opened = assemble(backend, client=client, options=options)
+        return cls(opened, ignore=ignore, link=link, similar=similar)
 
     @classmethod
     def on(cls, backend: Backend, *, client: Client, ignore: Sequence[str] = ()) -> Store:
@@ -96,4 +97,4 @@ class Store(Saving, Looking, Inside, Organising, Removing, Finding, Upkeep, Repl
             shared=shared,
             trash_days=trash_days,
         )
-        return cls(assemble(backend, client=client, fresh=True))
+        return cls(assemble(backend, client=client, fresh=True, options=options))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 
 from datacat import refs
@@ -11,6 +13,7 @@ from datacat.model import AddResult, Better, Code, Layout, LinkMode, PullResult,
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.providers import is_provider, open_provider
 from datacat.store.handle import Handle, PathLike, directions, watching
+from datacat.transfer.cluster import connected
 from datacat.transfer.provider_files import close_provider
 from datacat.working_copy.checkout import PullRequest, pull
 from datacat.working_copy.naming import Word
@@ -43,6 +46,7 @@ class Saving(Handle):
         dry_run: bool = False,
         layout: Layout | None = None,
         decide: Decide | None = None,
+        executor: Executor | str | None = None,
         listener: Listener = ignore,
         stop: StopSignal | None = None,
     ) -> AddResult:
@@ -60,6 +64,10 @@ class Saving(Handle):
         `only_here` lets a partial copy remove what was not pulled, `force` saves although someone
         saved a newer version, `dry_run` only looks. `layout` says how the files are kept that are
         not small, if not as the store does it.
+
+        `executor` has large amounts read, compressed and uploaded elsewhere: `dask://HOST:8786`, or
+        any `concurrent.futures.Executor` whose workers are other processes that can reach the files
+        and the store. The version is the same.
 
         A folder that would make a new dataset is compared with all that the team has; `similar` of
         the result are the versions that it shares most of its content with. When it is nearly one
@@ -102,7 +110,9 @@ class Saving(Handle):
             decide=decide,
         )
         try:
-            return save(self._opened, request, watching(listener, stop))
+            with connected(executor) as workers:
+                request = replace(request, executor=workers)
+                return save(self._opened, request, watching(listener, stop))
         finally:
             if provider is not None:
                 close_provider(provider)

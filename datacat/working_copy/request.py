@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class SaveRequest:
     ignore: tuple[str, ...] = ()
     similar: float = SIMILAR
     decide: Decide | None = None
+    executor: Executor | None = None
 
     @property
     def place(self) -> str:

@@ -22,13 +22,13 @@ from datacat.errors import DatacatError, Failed
 from datacat.manifest import diff
 from datacat.model import AddResult, Changes, Unsaved, Version
 from datacat.opened import OpenedStore, Watch
-from datacat.providers import Provider
 from datacat.sql import Workspace
 from datacat.text import printable
 from datacat.transfer.arrangement import Arrangement
 from datacat.transfer.executor import threads
 from datacat.transfer.ingest import Ingest
 from datacat.transfer.journal import ChunkRow, Journal, adopt
+from datacat.transfer.spread import SpreadIngest
 from datacat.working_copy.compare import hash_tree
 from datacat.working_copy.conflict import OvertakenMeanwhileError, conflict
 from datacat.working_copy.entries import keep_unpulled, make_entries, repeated_bytes
@@ -45,11 +45,10 @@ from datacat.working_copy.publish import (
 from datacat.working_copy.question import DeclinedError, Question, asked_once
 from datacat.working_copy.registering import keep_registered
 from datacat.working_copy.request import SaveRequest
-from datacat.working_copy.scan import Scanned, keep_digests, scan_folder
-from datacat.working_copy.scan_provider import scan_provider
+from datacat.working_copy.scan import Scanned, keep_digests
+from datacat.working_copy.scan_provider import scan_any
 from datacat.working_copy.similarity import Similarity
 from datacat.working_copy.target import Target, find_sources, find_target
-from datacat.working_copy.walk_report import refuse_not_utf8
 
 CONDEMNED_TRIES = 5
 """A commit whose content was condemned meanwhile starts over this often.
@@ -101,7 +100,13 @@ class _Save:
 
     def run(self) -> AddResult:
         request = self._request
-        scanned = self._scan()
+        scanned = scan_any(
+            self._workspace,
+            request.path,
+            store=self._store,
+            watch=self._watch,
+            ignore=request.ignore,
+        )
         target = find_target(
             self._query, stem=scanned.stem, name=request.name, marked=scanned.marker
         )
@@ -153,17 +158,6 @@ class _Save:
             similar=self._similarity.found if self._similarity and result.created else (),
             newest=self._newer(result) if not result.created else None,
             unsaved=_unsaved(request, sources, result.version),
-        )
-
-    def _scan(self) -> Scanned:
-        request, store = self._request, self._store
-        if isinstance(request.path, Provider):
-            return scan_provider(
-                self._workspace, request.path, store=store, watch=self._watch, ignore=request.ignore
-            )
-        refuse_not_utf8(Path(os.path.abspath(request.path)))
-        return scan_folder(
-            self._workspace, request.path, store=store, watch=self._watch, ignore=request.ignore
         )
 
     # Looking only
@@ -315,20 +309,22 @@ class _Save:
         return None if version is None or self._query.is_gone(version) else version
 
     def _ingest(self, scanned: Scanned, journal: Journal, adopted: list[ChunkRow]) -> None:
-        jobs = self._store.client.jobs
-        ingest = Ingest(
+        jobs, info = self._store.client.jobs, self._store.info
+        arrangement = Arrangement(self._request.layout or info.parameters.layout, info.link)
+        workers = self._request.executor
+        ingest = (Ingest if workers is None else SpreadIngest)(
             self._store.backend,
             workspace=self._workspace,
-            parameters=self._store.info.parameters,
+            parameters=info.parameters,
             session=self._session,
             files=scanned.files,
             journal=journal,
-            arrangement=Arrangement(
-                self._request.layout or self._store.info.parameters.layout, self._store.info.link
-            ),
+            arrangement=arrangement,
             listener=self._watch.listener,
             stop=self._watch.stop,
         )
+        if isinstance(ingest, SpreadIngest) and workers is not None:
+            ingest.assign(workers, options=self._store.options, arrangement=arrangement)
         try:
             with threads(jobs) as executor:
                 ingest.run(executor, jobs=jobs, adopted=adopted)

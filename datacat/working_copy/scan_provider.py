@@ -6,8 +6,10 @@ so the stat cache recognises what is unchanged, and it is not read again.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from datacat.digest import digest_of
 from datacat.opened import OpenedStore, Watch
@@ -19,12 +21,27 @@ from datacat.transfer.reading import SourceFile
 from datacat.transfer.tree import IN_MEMORY_BYTES
 from datacat.working_copy import stat_cache
 from datacat.working_copy.ignore import IGNORE_FILE, IGNORE_FILE_BYTES_MAX, OURS, IgnoreRules
-from datacat.working_copy.scan import Scanned, recall_digests
+from datacat.working_copy.scan import Scanned, recall_digests, scan_folder
 from datacat.working_copy.walk import COLUMNS, Entry
-from datacat.working_copy.walk_report import Collected, Ignored, WalkReport
+from datacat.working_copy.walk_report import Collected, Ignored, WalkReport, refuse_not_utf8
 
 UNKNOWN_SIZE = IN_MEMORY_BYTES + 1
 """What a file counts for until it was read, when nobody tells its size: it is read in parts."""
+
+
+def scan_any(
+    workspace: Workspace,
+    path: Path | Provider,
+    *,
+    store: OpenedStore,
+    watch: Watch,
+    ignore: Sequence[str] = (),
+) -> Scanned:
+    """`scan_folder` or `scan_provider`, whichever fits."""
+    if isinstance(path, Provider):
+        return scan_provider(workspace, path, store=store, watch=watch, ignore=ignore)
+    refuse_not_utf8(Path(os.path.abspath(path)))
+    return scan_folder(workspace, path, store=store, watch=watch, ignore=ignore)
 
 
 def scan_provider(
