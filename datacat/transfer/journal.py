@@ -133,7 +133,7 @@ def _proven(backend: Backend, line: bytes) -> Iterator[ChunkRow]:
         return
     try:
         noted = json.loads(text)
-        key, size = noted["key"], noted["size"]
+        key, size = str(noted["key"]), noted["size"]
         found = backend.assure(key)
         if found is None or found.size_bytes != size:
             return
