@@ -22,7 +22,7 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate race faults power fuzz lint format bench bench-peers docs clean
+.PHONY: help demo test simulate race faults power soak fuzz lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
@@ -31,6 +31,7 @@ help:
 	@echo "make race    let 8 processes race for 1,000 slots on each kind of storage (half an hour)"
 	@echo "make faults  kill commands at every system call, let every one fail (hours on two cores)"
 	@echo "make power   cut the power of ext4 and XFS at every call of a command (root, half an hour)"
+	@echo "make soak    16 writers in one store, some killed, with rm and gc beside them (ten minutes)"
 	@echo "make fuzz    let atheris look for input that a parser chokes on (half an hour)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
@@ -57,6 +58,9 @@ faults: $(VENV)/.installed-test
 
 power: $(VENV)/.installed-test
 	$(RUN) tests.faults.power $(ARGS)
+
+soak: $(VENV)/.installed-test
+	$(RUN) tests.faults.soak $(ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(RUN) pip install --quiet --disable-pip-version-check --group fuzz
