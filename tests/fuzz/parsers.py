@@ -85,7 +85,7 @@ def _memory() -> str | None:
 
 def _sealed(data: bytes) -> object:
     """A record whose check is right: a mistake, or a malicious writer."""
-    return record.decode(record._sealed(b"{" + data), "log/1.json")
+    return record.decode(record.sealed(b"{" + data), "log/1.json")
 
 
 def _footer(data: bytes) -> object:
@@ -168,7 +168,7 @@ PARSERS = tuple(
     for name, parse, seeds, errors in (
         ("strict_json", strict_json.parse, [b"{" + RECORD, STORE], (ValueError,)),
         ("record", lambda data: record.decode(data, "log/1.json"),
-         [record._sealed(b"{" + RECORD)], (DatacatError,)),
+         [record.sealed(b"{" + RECORD)], (DatacatError,)),
         ("record_sealed", _sealed, [RECORD], (DatacatError,)),
         ("store_file", lambda data: store_file.decode(data, "/s"), [STORE], (DatacatError,)),
         ("bundle", _rejoined, [bundle.zstd.compress(b"{" + RECORD + b"\n")], (DatacatError,)),
@@ -208,7 +208,7 @@ PARSERS = tuple(
         ("magic", lambda data: (kind_of(data), is_text(data, whole=True)),
          [b"PAR1", b"\x89PNG\r\n\x1a\n", b"text"], ()),
         ("printable", text(printable), ["é\x1b[31m\u202e".encode()], ()),
-        ("recover_record", _recover, [record._sealed(b"{" + RECORD)],
+        ("recover_record", _recover, [record.sealed(b"{" + RECORD)],
          ()),
     )
 )  # fmt: skip

@@ -63,5 +63,6 @@ KNOWN = {
     "working_copy/marker.py",
     # What this program itself wrote, in a cache or into memory.
     *("cli/known.py", "copies/reading.py", "copies/writing.py", "maintenance/unfinished.py"),
-    *("recovery/recover_tables.py", "scan/sharing.py", "transfer/located.py"),
+    *("recovery/recover_tables.py", "replication/clone.py", "scan/sharing.py"),
+    "transfer/located.py",
 }
