@@ -19,11 +19,15 @@ STEP_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A file to carry: `digest` is a label, or None of a pack, which says itself what it holds."""
+    """A file to carry: `digest` is a label, or None of a pack, which says itself what it holds.
+
+    `known` are chunks of that pack of which the log says that they are damaged: nobody reads them.
+    """
 
     key: str
     size_bytes: int
     digest: str | None
+    known: frozenset[bytes] = frozenset()
 
 
 def carry(
@@ -103,13 +107,13 @@ def _check_pack(staged: Staged, file: Carried) -> None:
         window: list[PackEntry] = []
         for entry in entries:
             if window and entry.offset + entry.stored_size - window[0].offset > STEP_BYTES:
-                _check_frames(staged.fd, file.key, window)
+                _check_frames(staged.fd, file, window)
                 window = []
             window.append(entry)
-        _check_frames(staged.fd, file.key, window)
+        _check_frames(staged.fd, file, window)
 
 
-def _check_frames(fd: int, key: str, entries: list[PackEntry]) -> None:
+def _check_frames(fd: int, file: Carried, entries: list[PackEntry]) -> None:
     """Frames that lie back to back, read at once."""
     if not entries:
         return
@@ -117,8 +121,9 @@ def _check_frames(fd: int, key: str, entries: list[PackEntry]) -> None:
     data = memoryview(read_at(fd, start, entries[-1].offset + entries[-1].stored_size - start))
     for entry in entries:
         begin = entry.offset - start
-        if checksum(data[begin : begin + entry.stored_size]) != entry.checksum:
-            raise _damaged(key)
+        intact = checksum(data[begin : begin + entry.stored_size]) == entry.checksum
+        if not intact and entry.digest not in file.known:
+            raise _damaged(file.key)
 
 
 def _damaged(key: str) -> Corrupt:

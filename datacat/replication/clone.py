@@ -81,6 +81,7 @@ class _Clone:
         self._request = request
         self._watch = watch
         self._sent = 0
+        self._known: dict[str, set[bytes]] = {}
 
     def run(self) -> CloneResult:
         genesis = self._begin()
@@ -224,6 +225,9 @@ class _Clone:
         workspace.execute(
             "create or replace table wanted (key varchar, size bigint, digest varchar)"
         )
+        self._known = {}
+        for container, chunk in query.quarantined():
+            self._known.setdefault(container, set()).update(() if chunk is None else (chunk,))
         named = {one.manifest.key: one.manifest for one in query.kept()}
         named |= {part.file.key: part.file for part in query.segments()}
         workspace.load("wanted", ((f.key, f.size, f.digest) for f in named.values()))
@@ -261,7 +265,7 @@ class _Clone:
             if length is None:
                 return key, 0, "gone"
             watch.stop.check()
-            file = Carried(key, length, digest)
+            file = Carried(key, length, digest, frozenset(self._known.get(key, ())))
             try:
                 carry(
                     self._source.backend,

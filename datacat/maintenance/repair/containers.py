@@ -158,7 +158,9 @@ class _Examiner:
         """Whether a pack's own list of what it holds has what the index says."""
         wanted = {(p.digest, p.offset, p.size) for p in container.rows}
         try:
-            for batch in footer_entries(self._backend.read_range, container.key, size_bytes=size_bytes):
+            for batch in footer_entries(
+                self._backend.read_range, container.key, size_bytes=size_bytes
+            ):
                 wanted.difference_update((e.digest, e.offset, e.size) for e in batch)
         except (Corrupt, StorageMissing):
             return False
