@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -18,9 +17,7 @@ from datacat.model import Parameters
 from datacat.objects.pack import read_footer
 from datacat.opened import Client, open_store
 from datacat.store import Store
-
-TIMES = int(os.environ.get("DATACAT_DAMAGE", "1"))
-"""So many times more damages: for a night's run."""
+from tests.conftest import EFFORT
 
 Tree = dict[str, bytes]
 """Path and content of each regular file of a version."""
@@ -194,7 +191,7 @@ def damages(scene: Scene, kind: str, *, flips: int, cuts: int, seed: int = 0) ->
     keys = scene.keys[kind]
     for key in keys:
         data = (scene.store / key).read_bytes()
-        count = flips * TIMES // len(keys) + 1
+        count = round(flips * EFFORT) // len(keys) + 1
         # Evenly over the file, each at a random place in its stretch: also its two ends.
         for n in range(count):
             low, high = len(data) * n // count, len(data) * (n + 1) // count
@@ -202,7 +199,7 @@ def damages(scene: Scene, kind: str, *, flips: int, cuts: int, seed: int = 0) ->
             bit = 1 << made.randrange(8)
             flipped = data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
             found.append(Damage(key, f"bit {bit:#x} at {at}", flipped))
-        count = cuts * TIMES // len(keys) + 1
+        count = round(cuts * EFFORT) // len(keys) + 1
         for n in range(count):
             length = len(data) * n // count if n else len(data) - 1
             found.append(Damage(key, f"cut at {length}", data[:length]))

@@ -14,7 +14,8 @@ from datacat.digest import digest_of
 from datacat.errors import Corrupt, DatacatError, FormatTooNew, NoStore
 from datacat.model import VerifyLevel
 from datacat.store import Store
-from tests.faults.damaged import TIMES, Damage, Scene, Tree, damages, make_scene
+from tests.conftest import EFFORT
+from tests.faults.damaged import Damage, Scene, Tree, damages, make_scene
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def affected(scene: Scene, damage: Damage) -> set[bytes]:
 def test_damaged_content(scene: Scene, warm: Path, kind: str) -> None:
     """Just the files whose bytes are gone do not arrive; each is named, with its container."""
     counted = 0
-    for number, damage in enumerate(damages(scene, kind, flips=40, cuts=8)):
+    for number, damage in enumerate(damages(scene, kind, flips=20, cuts=5)):
         lost = affected(scene, damage)
         with scene.damaged(damage.key, damage.data):
             store = scene.client(like=warm)
@@ -117,7 +118,7 @@ def test_damaged_content(scene: Scene, warm: Path, kind: str) -> None:
             assert store.ls().datasets_total == 2
             store.close()
         counted += 1
-    assert counted >= 50 * TIMES
+    assert counted >= 25 * EFFORT
 
 
 def assert_verify_names(scene: Scene, store: Store, lost: set[bytes], damage: Damage) -> None:
@@ -142,7 +143,7 @@ def assert_verify_names(scene: Scene, store: Store, lost: set[bytes], damage: Da
 def test_a_damaged_description(scene: Scene, warm: Path, kind: str) -> None:
     """The versions that need the file say so; the others are as they were."""
     victims: dict[str, set[str]] = {}
-    for number, damage in enumerate(damages(scene, kind, flips=40, cuts=6)):
+    for number, damage in enumerate(damages(scene, kind, flips=20, cuts=4)):
         with scene.damaged(damage.key, damage.data):
             store = scene.client(like=warm)
             known = victims.get(damage.key)
@@ -177,7 +178,7 @@ def assert_verify_sees(store: Store, kind: str, key: str) -> None:
 def test_a_damaged_record(scene: Scene) -> None:
     """Without its bundle a damaged record ends every answer, by its name: no name is guessed."""
     keys = scene.keys["record"]
-    for number, damage in enumerate(damages(scene, "record", flips=60, cuts=8)):
+    for number, damage in enumerate(damages(scene, "record", flips=30, cuts=6)):
         with scene.damaged(damage.key, damage.data):
             store = scene.client()
             if damage.how == "removed" and damage.key == keys[-1]:
@@ -205,7 +206,7 @@ def test_a_damaged_store_file(scene: Scene) -> None:
     other = scene.root / "other.json"
     text = (scene.store / layout.STORE).read_text()
     other.write_text(text.replace('"imaging"', '"imagine"'))
-    found = damages(scene, "store", flips=60, cuts=8)
+    found = damages(scene, "store", flips=30, cuts=6)
     for damage in [*found, Damage(layout.STORE, "another one", other.read_bytes())]:
         with scene.damaged(damage.key, damage.data):
             with pytest.raises((Corrupt, NoStore)) as caught:
@@ -219,7 +220,7 @@ def test_a_damaged_store_file(scene: Scene) -> None:
 
 
 def test_a_damaged_bundle_costs_only_time(long_scene: Scene) -> None:
-    for damage in damages(long_scene, "bundle", flips=8, cuts=2):
+    for damage in damages(long_scene, "bundle", flips=4, cuts=1):
         with long_scene.damaged(damage.key, damage.data):
             store = long_scene.client()
             assert store.ls().datasets_total == 2

@@ -11,7 +11,8 @@ import pytest
 
 from datacat.errors import Corrupt, DatacatError
 from datacat.store import Store
-from tests.faults.damaged import TIMES, Scene, client_of, make_scene
+from tests.conftest import EFFORT
+from tests.faults.damaged import Scene, client_of, make_scene
 from tests.faults.test_damage import files_in
 
 
@@ -46,8 +47,9 @@ def hurt(data: bytes, seed: str, *, flips: int) -> list[bytes]:
     """Flipped bits all over a file, cuts, nothing, garbage."""
     made = random.Random(seed)
     found = [b"", data[:-1], data[: len(data) // 2], data + b"\0", bytes(len(data)), b"garbage"]
-    for n in range(flips * TIMES):
-        low, high = len(data) * n // (flips * TIMES), len(data) * (n + 1) // (flips * TIMES)
+    count = max(1, round(flips * EFFORT))
+    for n in range(count):
+        low, high = len(data) * n // count, len(data) * (n + 1) // count
         at = 0 if n == 0 else made.randrange(low, max(high, low + 1))
         found.append(data[:at] + bytes([data[at] ^ 1 << made.randrange(8)]) + data[at + 1 :])
     return found
@@ -81,7 +83,7 @@ def test_a_damaged_cache_file(scene: Scene, warm: Path, kind: str) -> None:
     number = 0
     for path in found:
         relative = path.relative_to(warm)
-        for data in hurt(path.read_bytes(), relative.name, flips=16 // len(found) + 1):
+        for data in hurt(path.read_bytes(), relative.name, flips=8 // len(found) + 1):
             number += 1
             cache = scene.root / f"hurt-{kind}-{number}"
             shutil.copytree(warm, cache)
@@ -111,7 +113,7 @@ def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
     store.pull("cmr@v2", dest=copy)
     (copy / "labels.csv").write_bytes(EDITED)
     (marker,) = (copy / ".datacat").glob(name)
-    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=16)):
+    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=8)):
         damaged = scene.fresh()
         shutil.copytree(copy, damaged, symlinks=True)
         (damaged / ".datacat" / marker.name).write_bytes(data)

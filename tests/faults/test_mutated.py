@@ -1,6 +1,6 @@
 """Stores that were hurt or forged in every way: no traceback, no wrong byte, no hang.
 
-`DATACAT_DAMAGE=125` tries 10,000 of them.
+`DATACAT_TEST_EFFORT=200` tries 10,000 of them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.damaged import TIMES
+from tests.conftest import EFFORT
 from tests.faults.mutations import MUTATIONS
 
 SHARDS = 5
-STORES = 10 * TIMES
+STORES = max(10, round(10 * EFFORT))
 """Mutated stores of each shard."""
 
 ROOT = Path(__file__).parents[2]
