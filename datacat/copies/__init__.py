@@ -11,10 +11,11 @@ Registrations are advisory. What must always hold:
 
 from datacat.copies.feed import feed
 from datacat.copies.reading import hidden_copies, linked_copies, pulls, working_copies
-from datacat.copies.registration import Registration
+from datacat.copies.registration import LastPull, Registration
 from datacat.copies.writing import is_remembered, register, withdraw
 
 __all__ = [
+    "LastPull",
     "Registration",
     "feed",
     "hidden_copies",

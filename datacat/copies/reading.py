@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 import msgspec
@@ -15,7 +15,7 @@ from datacat.copies import cached
 from datacat.copies.registration import REGISTRATION_BYTES_MAX, Registration, decode, is_key
 from datacat.copies.writing import remembered
 from datacat.errors import StorageError, StorageMissing
-from datacat.model import Copy, LogEntry
+from datacat.model import Copy, LastPull, LogEntry
 from datacat.opened import OpenedStore
 from datacat.progress import StopSignal
 from datacat.transfer.executor import run_bounded, threads
@@ -88,15 +88,15 @@ def pulls(copies: Iterable[Copy]) -> list[LogEntry]:
     """The entries that copies add to the feed of the team, newest first."""
     found = [
         LogEntry(
-            at=copy.pulled_at,
+            at=copy.last_pull.at,
             user=copy.user,
             host=copy.host or "",
             action=PULLED,
-            ref=copy.ref,
+            ref=copy.last_pull.ref,
             path=copy.path,
         )
         for copy in copies
-        if copy.pulled_at is not None and copy.user is not None
+        if copy.last_pull is not None and copy.user is not None
     ]
     return sorted(found, key=lambda entry: entry.at, reverse=True)
 
@@ -104,7 +104,8 @@ def pulls(copies: Iterable[Copy]) -> list[LogEntry]:
 def _facts(query: CatalogQuery, found: Iterable[Registration]) -> tuple[Copy, ...]:
     """As facts, under the names of today; of a dataset that nobody knows there are no copies."""
     known = list(found)
-    names = query.current_names({one.name for one in known})
+    last = (one.last_pull.name for one in known if one.last_pull is not None)
+    names = query.current_names({*(one.name for one in known), *last})
     return tuple(
         Copy(
             id=one.id,
@@ -118,10 +119,20 @@ def _facts(query: CatalogQuery, found: Iterable[Registration]) -> tuple[Copy, ..
             partial=one.partial,
             pulled_at=one.pulled_at,
             last_seen=one.last_seen,
+            last_pull=_last_pull(one, names),
         )
         for one in known
         if one.name in names
     )
+
+
+def _last_pull(one: Registration, names: Mapping[str, str]) -> LastPull | None:
+    last = one.last_pull
+    if last is not None and last.name in names:
+        return LastPull(refs.version_ref(names[last.name], last.version), last.at)
+    if one.pulled_at is not None:
+        return LastPull(refs.version_ref(names[one.name], one.version), one.pulled_at)
+    return None
 
 
 def _newest(store: OpenedStore) -> list[Registration]:

@@ -28,6 +28,14 @@ _Path = Annotated[str, Meta(min_length=1, max_length=8_192)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
+class LastPull(msgspec.Struct, frozen=True, kw_only=True):
+    """The last pull into a working copy, whatever it holds by now."""
+
+    name: Annotated[str, Meta(pattern=rf"\A{refs.NAME.pattern}\Z")]
+    version: Annotated[int, Meta(ge=1, lt=1_000_000_000)]
+    at: _Time
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """One working copy. `name` is what its dataset was called when it was registered.
 
@@ -41,6 +49,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool
     last_seen: _Time
     pulled_at: _Time | None = None
+    last_pull: LastPull | None = None
     user: _Text | None = None
     host: _Text | None = None
     path: _Path | None = None
@@ -49,7 +58,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if len({value is None for value in (self.user, self.host, self.path)}) > 1:
             raise ValueError("only a part of who has it where")
-        if any(time.year not in _YEARS for time in (self.last_seen, self.pulled_at) if time):
+        last = self.last_pull.at if self.last_pull else None
+        if any(time.year not in _YEARS for time in (self.last_seen, self.pulled_at, last) if time):
             raise ValueError("a time is out of range")
 
     @property
@@ -71,9 +81,14 @@ def encode(of: Registration) -> bytes:
         "linked": of.linked,
         "partial": of.partial,
         "pulled_at": None if of.pulled_at is None else rfc3339(of.pulled_at),
+        "last_pull": None if of.last_pull is None else _last_pull(of.last_pull),
         "last_seen": rfc3339(of.last_seen),
     }
     return msgspec.json.encode(document) + b"\n"
+
+
+def _last_pull(of: LastPull) -> dict[str, str | int]:
+    return {"name": of.name, "version": of.version, "at": rfc3339(of.at)}
 
 
 def decode(data: bytes, key: str) -> Registration | None:
@@ -90,9 +105,12 @@ def decode(data: bytes, key: str) -> Registration | None:
         # Some offsets from UTC lead out of what a calendar can hold.
         pulled_at = None if found.pulled_at is None else found.pulled_at.astimezone(UTC)
         last_seen = found.last_seen.astimezone(UTC)
+        last = found.last_pull
+        if last is not None:
+            last = msgspec.structs.replace(last, at=last.at.astimezone(UTC))
     except (ValueError, OverflowError, RecursionError):
         return None
-    return msgspec.structs.replace(found, pulled_at=pulled_at, last_seen=last_seen)
+    return msgspec.structs.replace(found, pulled_at=pulled_at, last_pull=last, last_seen=last_seen)
 
 
 def is_key(key: str) -> bool:

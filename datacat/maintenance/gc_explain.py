@@ -78,8 +78,8 @@ def _last_pulled(store: OpenedStore, query: StoredQuery) -> dict[str, datetime]:
     """When somebody pulled a version last, as far as people share that."""
     pulled: dict[str, datetime] = {}
     for copy in working_copies(store, query):
-        if copy.pulled_at is not None:
-            pulled[copy.ref] = max(copy.pulled_at, pulled.get(copy.ref, copy.pulled_at))
+        if (last := copy.last_pull) is not None:
+            pulled[last.ref] = max(last.at, pulled.get(last.ref, last.at))
     return pulled
 
 

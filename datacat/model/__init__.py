@@ -62,7 +62,7 @@ from datacat.model.place import (
 )
 from datacat.model.repair import Mend, Repair
 from datacat.model.replication import CloneResult, CopiedVersion, CopyResult
-from datacat.model.team import Copy
+from datacat.model.team import Copy, LastPull
 from datacat.model.trash import Removal, Restored
 from datacat.model.words import Words
 
@@ -103,6 +103,7 @@ __all__ = [
     "InitResult",
     "Kept",
     "Kind",
+    "LastPull",
     "Layout",
     "LeftOut",
     "Lineage",

@@ -7,13 +7,22 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class LastPull:
+    """Which version was pulled into a working copy last, and when."""
+
+    ref: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A working copy that registered itself: who has which version where.
 
     Advisory: it says what was true at `last_seen`. `user`, `host` and `path` are None when its
-    owner does not share them; `pulled_at` is None when the version was saved from that folder.
-    `linked` copies are links into the store, which garbage collection must not break. `gone` says
-    that the folder was looked for on this machine and is not that copy any more.
+    owner does not share them; `pulled_at` is None when the version was saved from that folder, and
+    `last_pull` is what was pulled into it last, before or then. `linked` copies are links into the
+    store, which garbage collection must not break. `gone` says that the folder was looked for on
+    this machine and is not that copy any more.
     """
 
     id: str
@@ -27,6 +36,7 @@ class Copy:
     partial: bool
     pulled_at: datetime | None
     last_seen: datetime
+    last_pull: LastPull | None = None
     gone: bool = False
 
     @property

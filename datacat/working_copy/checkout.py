@@ -289,6 +289,7 @@ class _Pull:
             link=self._request.link,
             copy_id=held.copy_id,
             pulled_at=held.pulled_at,
+            last_pull=held.last_pull,
         )
         save_digests(workspace, place.root, algorithm=self._store.algorithm)
         return replace(
@@ -301,13 +302,15 @@ class _Pull:
         )
 
     def _held(self) -> Held:
+        version, now = self._version, self._store.client.now()
         return Held(
             copy_id=id_for(self._store, self._place.root, self._place.marked),
-            name=self._version.name,
-            number=self._version.number,
+            name=version.name,
+            number=version.number,
             link=self._request.link,
             partial=bool(self._place.patterns),
-            pulled_at=self._store.client.now(),
+            pulled_at=now,
+            last_pull=marker.Pulled(name=version.name, number=version.number, at=now),
         )
 
     def _leave_as_it_was(self, made: list[Path]) -> None:

@@ -16,7 +16,7 @@ from datacat.model import LinkMode, Version
 from datacat.opened import OpenedStore
 from datacat.sql import Workspace
 from datacat.working_copy import marker
-from datacat.working_copy.marker import Marker
+from datacat.working_copy.marker import Marker, Pulled
 from datacat.working_copy.scan import Scanned
 
 
@@ -57,6 +57,7 @@ def mark_saved(
     if scanned.root is None or not scanned.root.is_dir():
         return
     was = scanned.marker
+    copy_id = id_for(store, scanned.root, was)
     with suppress(DatacatError, OSError, sql.Error):
         mark(
             store,
@@ -66,9 +67,11 @@ def mark_saved(
             relation="tree",
             patterns=was.patterns if was and partial else (),
             link=was.link if was else LinkMode.COPY,
-            copy_id=id_for(store, scanned.root, was),
+            copy_id=copy_id,
             pulled_at=store.client.now(),
             saved=True,
+            # Into a copy of that folder nobody pulled.
+            last_pull=was.last_pull if was and was.id == copy_id else None,
         )
 
 
@@ -84,6 +87,7 @@ def mark(
     copy_id: str,
     pulled_at: datetime,
     saved: bool = False,
+    last_pull: Pulled | None = None,
 ) -> None:
     """Write the marker of `root`; `relation` holds the entries of `version` that lie there."""
     folder = marker.prepare(root)
@@ -109,6 +113,7 @@ def mark(
         listing=checksum,
         patterns=patterns,
         saved=saved,
+        last_pull=last_pull,
         host=store.client.host,
         path=os.path.abspath(root),
         inode=marker.inode_of(root),

@@ -37,12 +37,21 @@ _ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """The last pull into a folder: of which version, and when."""
+
+    name: str
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """What a working copy knows about itself.
 
     `hash` is the tree digest in hex of the *whole* version; `patterns` are those of a partial
-    pull, empty for a whole copy. `saved` says that the version was saved from this folder.
-    `store_url` holds no credential.
+    pull, empty for a whole copy. `saved` says that the version was saved from this folder; what
+    was pulled into it before that is `last_pull`. `store_url` holds no credential.
 
     `id` is random and names the copy in the store's `copies/`. It is the id of the folder whose
     `.datacat` has the inode number `inode`, or that is at `path` on `host`: see `copy_id`.
@@ -60,6 +69,7 @@ class Marker:
     listing: str
     patterns: tuple[str, ...] = ()
     saved: bool = False
+    last_pull: Pulled | None = None
     host: str = ""
     path: str = ""
     inode: int = 0

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from datacat.copies import Registration, is_remembered, register, withdraw
+from datacat.copies import LastPull, Registration, is_remembered, register, withdraw
 from datacat.errors import DatacatError
 from datacat.model import Copy, LinkMode
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Noted
 from datacat.working_copy import marker
-from datacat.working_copy.marker import Marker
+from datacat.working_copy.marker import Marker, Pulled
 
 LINKS = (LinkMode.SYMLINK, LinkMode.HARDLINK)
 
@@ -30,6 +30,7 @@ class Held:
     partial: bool
     pulled_at: datetime
     saved: bool = False
+    last_pull: Pulled | None = None
 
 
 def keep_registered(store: OpenedStore, root: Path, watch: Watch) -> str | None:
@@ -103,6 +104,7 @@ def _register(store: OpenedStore, root: Path, held: Held) -> None:
             host=store.client.host if shared else None,
             path=folder if shared else None,
             pulled_at=held.pulled_at.replace(microsecond=0) if shared and not held.saved else None,
+            last_pull=_pulled(held.last_pull) if shared else None,
             last_seen=store.client.now().replace(microsecond=0),
         ),
         folder=folder,
@@ -120,4 +122,11 @@ def _held(root: Path, marked: Marker, *, host: str) -> Held:
         pulled_at=marked.pulled_at,
         # Into a copy of a folder nobody pulled.
         saved=marked.saved or copy_id != marked.id,
+        last_pull=marked.last_pull if copy_id == marked.id else None,
     )
+
+
+def _pulled(last: Pulled | None) -> LastPull | None:
+    if last is None:
+        return None
+    return LastPull(name=last.name, version=last.number, at=last.at.replace(microsecond=0))

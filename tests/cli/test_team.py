@@ -69,6 +69,14 @@ def test_the_feed_holds_pulls(alice: Person, bob: Person, cmr: Path) -> None:
     lines = [line.split() for line in on_screen(alice, "log")]
     assert lines[0][0] == "today"
     assert lines[0][2:] == ["bob", "pulled", "cmr@v1", f"{HOST}:{bob.home}/cmr"]
+    # What he pulled is told on, when he saved from that folder.
+    (bob.home / "cmr" / "more.txt").write_text("more")
+    bob.run("add", "cmr")
+    feed = alice.run("--json", "log", "--user", "bob").json
+    assert [(e["action"], e["ref"]) for e in feed] == [("saved", "cmr@v2"), ("pulled", "cmr@v1")]
+    (held,) = alice.run("--json", "show", "cmr@v2").json["in_use"]
+    assert (held["user"], held["ref"], held["pulled_at"]) == ("bob", "cmr@v2", None)
+
 
 
 @pytest.mark.parametrize("how", ["environment", "user file", "project file"])
