@@ -78,7 +78,6 @@ def test_the_feed_holds_pulls(alice: Person, bob: Person, cmr: Path) -> None:
     assert (held["user"], held["ref"], held["pulled_at"]) == ("bob", "cmr@v2", None)
 
 
-
 @pytest.mark.parametrize("how", ["environment", "user file", "project file"])
 def test_opting_out(
     alice: Person, cmr: Path, person: Callable[..., Person], how: str, store: Path

@@ -11,7 +11,8 @@ import pytest
 from datacat.errors import Corrupt, StorageError
 from datacat.model import Repair, VerifyLevel
 from datacat.store import Store
-from tests.faults.damaged import TIMES, Scene, make_scene
+from tests.conftest import EFFORT
+from tests.faults.damaged import Scene, make_scene
 from tests.faults.test_damage import files_in
 
 KINDS = ("record", "manifest", "segment", "whole", "pack")
@@ -59,12 +60,12 @@ def read_back(scene: Scene, store: Store) -> dict[str, bool]:
     return whole
 
 
-@pytest.mark.parametrize("how", ["flipped", "cut", "gone"] if TIMES > 1 else ["flipped", "gone"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"] if EFFORT > 1 else ["flipped", "gone"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_mended_from_a_backup(scene: Scene, kind: str, how: str) -> None:
     """Every kind of file, with another store that has it: then all is as it was."""
     keys = scene.keys[kind]
-    for key in keys[:TIMES]:
+    for key in keys[: max(1, round(EFFORT))]:
         was = hurt(scene, key, how)
         shown: list[Repair] = []
 
@@ -91,7 +92,7 @@ def test_mended_from_a_backup(scene: Scene, kind: str, how: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "how"),
     [("segment", "gone"), ("whole", "flipped"), ("pack", "flipped")]
-    + [("segment", "flipped"), ("whole", "gone"), ("pack", "gone")] * (TIMES > 1),
+    + [("segment", "flipped"), ("whole", "gone"), ("pack", "gone")] * (EFFORT > 1),
 )
 def test_without_a_copy_it_is_set_aside_and_the_next_add_heals(
     scene: Scene, kind: str, how: str
@@ -224,7 +225,7 @@ def test_interrupted_at_every_write(scene: Scene, monkeypatch: pytest.MonkeyPatc
         if done:
             break
         count += 1
-        if allowed % (6 if TIMES == 1 else 1) == 1 % TIMES:
+        if EFFORT > 1 or allowed % 6 == 1:
             still = {ref for ref, whole in read_back(scene, scene.client()).items() if whole}
             assert still >= readable
             assert scene.client().repair(sources=[scene.root / "backup"]).lost == ()

@@ -13,7 +13,7 @@ import pytest
 from datacat import copies
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import StorageDenied
-from datacat.model import Copy, LinkMode
+from datacat.model import Copy, LastPull, LinkMode
 from datacat.opened import Client
 from datacat.progress import Event, Noted
 from datacat.store import Store
@@ -85,6 +85,7 @@ def test_pull_tells_who_has_which_version_where(team: Team) -> None:
         partial=False,
         pulled_at=NOON.replace(microsecond=0),
         last_seen=NOON.replace(microsecond=0),
+        last_pull=LastPull("cmr@v1", NOON.replace(microsecond=0)),
     )
 
 
