@@ -253,6 +253,15 @@ def million(bench: Bench) -> None:
     once("diff with one file edited", "diff", "million@v1", str(source))
     once("add with one file edited", "add", str(source))
     once("verify of it", "verify", "million@v1")
+    for number in range(8):
+        edited.write_bytes(b"edited %d" % number)
+        bench.datacat("add", str(source))
+    asked = Series("sql")
+    query = "select extension, count(*) as files from files group by all"
+    alternate(bench.rounds, (asked, lambda: [DATACAT, "sql", query], bench.environment))
+    bench.within(
+        f"sql that counts the files of all versions, {10 * count:,}, by extension", asked, 3.0
+    )
 
 
 CASES = {"large": large, "small": small, "catalog": catalog, "similar": similar, "million": million}
