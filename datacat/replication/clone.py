@@ -35,7 +35,7 @@ from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started
 from datacat.replication.carry import Carried, carry
 from datacat.replication.relink import relinked
-from datacat.sql import Workspace
+from datacat.sql import Loader, Workspace
 from datacat.text import count_of, printable
 from datacat.transfer.executor import run_bounded, threads
 from datacat.working_copy.lookup import attach_index
@@ -288,7 +288,7 @@ class _Clone:
                 f"select key, size, digest {missing} order by size desc"
             )
         )
-        with threads(jobs) as executor:
+        with threads(jobs) as executor, Loader(workspace, "there") as there:
             for key, length, failed in run_bounded(
                 executor, bring, rows, jobs=jobs, stop=watch.stop
             ):
@@ -296,7 +296,7 @@ class _Clone:
                     (gone if failed == "gone" else damaged).add(key)
                 else:
                     self._sent += length
-                    workspace.load("there", [(key, length)])
+                    there.add([(key, length)])
         watch.listener(Finished("Cloning"))
         return gone, damaged
 

@@ -20,7 +20,7 @@ from datacat.errors import Corrupt
 from datacat.model import Parameters
 from datacat.objects.codec import RAW, Encoder
 from datacat.progress import Advanced, Listener, StopSignal
-from datacat.sql import Row, Workspace
+from datacat.sql import Loader, Row, Workspace
 from datacat.transfer.executor import run_bounded
 from datacat.transfer.following import write_full
 from datacat.transfer.journal import ChunkRow, Journal
@@ -116,12 +116,19 @@ class Relay:
         run = self._workspace.execute
         run("create table spoilt (chunk blob, reason varchar)")
         try:
-            for done in run_bounded(executor, self._do, self._tasks(), jobs=jobs, stop=self._stop):
-                self.sent_bytes += done.sent_bytes
-                self._workspace.load("new_chunks", done.rows)
-                self._workspace.load("new_chunks", self._packing.take_rows())
-                self._workspace.load("found_chunks", done.found)
-                self._workspace.load("spoilt", done.damaged)
+            with (
+                Loader(self._workspace, "new_chunks") as chunks,
+                Loader(self._workspace, "found_chunks") as there,
+                Loader(self._workspace, "spoilt") as spoilt,
+            ):
+                for done in run_bounded(
+                    executor, self._do, self._tasks(), jobs=jobs, stop=self._stop
+                ):
+                    self.sent_bytes += done.sent_bytes
+                    chunks.add(done.rows)
+                    chunks.add(self._packing.take_rows())
+                    there.add(done.found)
+                    spoilt.add(done.damaged)
             self._packing.finish(executor, jobs=jobs, stop=self._stop)
         except BaseException:
             self._packing.discard()
