@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from datacat.errors import Corrupt, InvalidInput, StorageFull
+from datacat.errors import Corrupt, Failed, InvalidInput, StorageFull
 from datacat.text import printable
 
 MEMORY_LIMIT = "384MiB"
@@ -355,6 +355,12 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
                     f"no space left in {printable(tempfile.gettempdir())} for temporary files",
                     kind="temporary_full",
                     hint="Set TMPDIR to a folder on a larger disk.",
+                ) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise Failed(
+                    f"this needs more than the {MEMORY_LIMIT} of memory that its lists may take",
+                    kind="lists_too_large",
+                    hint="Name one version, or fewer files, at a time.",
                 ) from error
             if isinstance(error, (duckdb.InvalidInputException, duckdb.IOException)) and (
                 "parquet" in text.lower()

@@ -8,7 +8,7 @@ from pathlib import Path
 from datacat import sql
 from datacat.backend import Backend
 from datacat.backend.download import StoredFile, fetched
-from datacat.errors import Corrupt
+from datacat.errors import Corrupt, Failed
 from datacat.manifest.entry import COLUMNS, DDL, tree_digest
 from datacat.sql import Workspace
 
@@ -88,7 +88,7 @@ def check_manifests(workspace: Workspace, keys: Mapping[Path, str]) -> None:
     """As `check_manifest` for many files, each with its key: together it costs a tenth of that."""
     try:
         intact = _are_intact(workspace, list(keys))
-    except (sql.Error, Corrupt):
+    except (sql.Error, Corrupt, Failed):
         intact = False
     if not intact:
         # One of them is damaged: look at each, to name it.

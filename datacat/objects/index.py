@@ -211,14 +211,17 @@ _RECIPE_RULE = """
 
 
 def _union(runs: Sequence[Run], columns: str) -> str:
-    """One query over runs: a fetched segment lacks `seq`, its name tells; a merged run has it."""
+    """One query over runs: a fetched segment lacks `seq`, its name tells; a merged run has it.
+
+    Two scans at most, however many runs there are: every scan of a query has buffers of its own,
+    which a few hundred of them would not fit in memory with.
+    """
     merged = [run.path for run in runs if run.first != run.last]
+    single = [run.path for run in runs if run.first == run.last]
     parts = [f"select {columns}, seq from {sql.parquet(merged)}"] if merged else []
-    parts += [
-        f"select {columns}, {run.first}::bigint as seq from {sql.parquet(run.path)}"
-        for run in runs
-        if run.first == run.last
-    ]
+    if single:
+        seq = "split_part(parse_filename(filename), '-', 1)::bigint as seq"
+        parts.append(f"select {columns}, {seq} from {sql.parquet(single)}")
     return " union all ".join(parts)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from datacat import sql
 from datacat.digest import digest_of
-from datacat.errors import Corrupt, StorageDenied, StorageFull
+from datacat.errors import Corrupt, Failed, StorageDenied, StorageFull
 from datacat.sql import Workspace
 from datacat.working_copy.marker import DIRECTORY, has_marker
 
@@ -58,7 +58,7 @@ def load_into(workspace: Workspace, file: Path, *, algorithm: str) -> int:
                 [algorithm],
             )
             return int(workspace.row("select count(*) from stat_cache")[0])
-        except (sql.Error, Corrupt):
+        except (sql.Error, Corrupt, Failed):
             workspace.execute("drop table if exists stat_cache")
     workspace.execute(f"create table stat_cache ({COLUMNS})")
     return 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datacat import sql
-from datacat.errors import Corrupt
+from datacat.errors import Corrupt, Failed
 from datacat.sql import Workspace
 from datacat.text import printable
 
@@ -41,7 +41,7 @@ def shape_of(workspace: Workspace, file: Path, *, name: str) -> TableShape | Non
     try:
         columns = tuple(str(row[0]) for row in workspace.all(f"describe select * from {source}"))
         (rows,) = workspace.row(f"select count(*) from {source}")
-    except (sql.Error, Corrupt):
+    except (sql.Error, Corrupt, Failed):
         return None
     return TableShape(rows, columns)
 
