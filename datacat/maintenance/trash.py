@@ -186,7 +186,7 @@ def _pulled_lately(store: OpenedStore, query: CatalogQuery) -> list[Copy]:
     return [
         copy
         for copy in working_copies(store, query)
-        if copy.user != store.client.user and copy.last_pull and copy.last_pull.at >= since
+        if copy.user != store.client.user and copy.pulled_at is not None and copy.pulled_at >= since
     ]
 
 
@@ -203,8 +203,8 @@ def _needed_by(
             yield f"{ref} was made from {refs.version_ref(group.name, number)}"
     there = {version.ref for version in group.versions}
     for copy in pulled:
-        if (last := copy.last_pull) is not None and last.ref in there:
-            yield f"{copy.user} pulled {last.ref} on {last.at:%Y-%m-%d} to {copy.place}"
+        if copy.ref in there:
+            yield f"{copy.user} pulled {copy.ref} on {copy.pulled_at:%Y-%m-%d} to {copy.place}"
 
 
 def _remove(
