@@ -16,6 +16,10 @@ CHUNK_BYTES_MIN: Final = 64
 """No store cuts smaller chunks (but for the last of a content): a recipe of more rows than its size
 divided by this, and one, is forged."""
 
+ROWS_AT_ONCE = 1_000_000
+"""About so many rows of recipes, or so much content, are looked at at once: the digests alone of a
+million rows take 64 MB, several times over while they are sorted out."""
+
 
 def choose_parts(
     workspace: Workspace,
@@ -33,14 +37,34 @@ def choose_parts(
     recipe, null where there is none.
     """
     workspace.execute(
+        f"create table {identifier(into)} (object blob, ordinal bigint, chunk blob, seq bigint)"
+    )
+    (rows,) = workspace.row(
         f"""
-        create table {identifier(into)} as
-        with made as (
+        select greatest(
+            (select count(*) from {identifier(recipes)}),
+            (select count(*) from {identifier(needed)})
+        )
+        """
+    )
+    slices = 1 + rows // ROWS_AT_ONCE
+    for number in range(slices):
+        only = f"where hash(digest) % {slices} = {number}" if slices > 1 else ""
+        content = f"(select digest from {identifier(needed)} {only})"
+        _choose(workspace, content, into=into, chunks=chunks, recipes=recipes)
+
+
+def _choose(workspace: Workspace, content: str, *, into: str, chunks: str, recipes: str) -> None:
+    """Add the parts of `content(digest)`, which is a query, to the table `into`."""
+    workspace.execute(
+        f"""
+        insert into {identifier(into)}
+        with portion as materialized {content},
+        made as (
             select distinct r.object, r.seq, r.ordinal, r.chunk
-            from {identifier(recipes)} r semi join {identifier(needed)} n on n.digest = r.object
+            from {identifier(recipes)} r semi join portion n on n.digest = r.object
             where r.object not in (
-                select c.digest from {identifier(chunks)} c
-                semi join {identifier(needed)} n using (digest)
+                select c.digest from {identifier(chunks)} c semi join portion n using (digest)
             )
         ),
         chosen as (
@@ -57,7 +81,7 @@ def choose_parts(
         )
         select distinct digest as object, 0::bigint as ordinal, digest as chunk,
                null::bigint as seq
-        from {identifier(needed)} where digest not in (select object from made)
+        from portion where digest not in (select object from made)
         union all
         select m.object, m.ordinal, m.chunk, m.seq from made m join chosen using (object, seq)
         """

@@ -8,6 +8,7 @@ import pytest
 
 from datacat.backend.memory import MemoryBackend
 from datacat.digest import file_checksum
+from datacat.objects import parts as parts_module
 from datacat.objects.index import Index, Segment, prepare
 from datacat.objects.parts import choose_parts
 from datacat.sql import Workspace
@@ -58,3 +59,39 @@ def repeated(shelf: Shelf, folder: Path, one: Segment) -> list[Segment]:
         (folder / f"{seq}-{seq}-{checksum}.{one.relation}.parquet").write_bytes(data)
     first.unlink()
     return [Segment(seq, one.relation, one.file) for seq in seqs]
+
+
+def test_in_slices_the_same_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content as a chunk, by several recipes of which some lack a chunk, and nowhere."""
+    with Workspace() as workspace:
+        workspace.execute(
+            """
+            create table every_recipe as
+            select unhex(sha256('object ' || made)) as object, ordinal,
+                   unhex(sha256('chunk ' || made || ordinal || seq)) as chunk, seq
+            from range(60) m(made), range(3) o(ordinal), range(2, 6) s(seq)
+            """
+        )
+        workspace.execute(
+            """
+            create table places as
+            select distinct chunk as digest from every_recipe where hash(object, seq) % 3 > 0
+            union all
+            select distinct object from every_recipe where hash(object) % 4 = 0
+            """
+        )
+        workspace.execute(
+            """
+            create table content as
+            select distinct object as digest from every_recipe
+            union all select unhex(sha256('nowhere ' || n)) from range(9) t(n)
+            """
+        )
+        found = []
+        for number, rows in enumerate([parts_module.ROWS_AT_ONCE, 100, 7]):
+            monkeypatch.setattr(parts_module, "ROWS_AT_ONCE", rows)
+            into = f"parts {number}"
+            choose_parts(workspace, "content", into=into, chunks="places", recipes="every_recipe")
+            found.append(workspace.all(f'select * from "{into}" order by all'))
+    assert len({row[0] for row in found[0]}) == 69
+    assert found[0] == found[1] == found[2]
