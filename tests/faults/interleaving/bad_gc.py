@@ -15,7 +15,7 @@ from tests.faults.interleaving import process
 @contextmanager
 def no_recheck_by_add() -> Iterator[None]:
     """An add does not look for what was condemned between its plan and its record."""
-    with mock.patch.object(publish, "_check_condemned"):
+    with mock.patch.object(publish, "check_condemned"):
         yield
 
 

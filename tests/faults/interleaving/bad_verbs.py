@@ -34,7 +34,7 @@ def one_session() -> Iterator[None]:
 @contextmanager
 def record_first() -> Iterator[None]:
     """The list of files is written after the record that names it."""
-    uploaded, commit = publish._uploaded, OpenedStore.commit
+    uploaded, commit = publish.uploaded, OpenedStore.commit
     waiting: dict[int, tuple[str, bytes]] = {}
 
     def kept(store: OpenedStore, key: str, path: Path) -> StoredFile:
@@ -51,7 +51,7 @@ def record_first() -> Iterator[None]:
         return committed
 
     with (
-        mock.patch.object(publish, "_uploaded", kept),
+        mock.patch.object(publish, "uploaded", kept),
         mock.patch.object(OpenedStore, "commit", then_written),
     ):
         yield
