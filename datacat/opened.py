@@ -187,5 +187,5 @@ def _is_unfinished(backend: Backend) -> bool:
     """Whether a clone was begun there. What cannot be found out is not said."""
     try:
         return backend.stat(layout.CLONE) is not None
-    except StorageError:
+    except (StorageError, NoStore):
         return False
