@@ -125,6 +125,15 @@ class Backend(ABC):
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`, fewer only where the key ends. Raises `StorageMissing`."""
 
+    def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
+        """Fill `buffer` from `offset`, and say how far: less only where the key ends.
+
+        Raises `StorageMissing`.
+        """
+        data = self.read_range(key, offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     @abstractmethod
     def stage(self) -> Staged:
         """A fresh temporary to fill and publish."""

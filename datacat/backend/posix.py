@@ -29,6 +29,7 @@ from datacat.backend.system_calls import (
     fsync_folder,
     open_folder,
     read_at,
+    read_into,
     write_all,
 )
 from datacat.errors import DatacatError, Failed, StorageMissing
@@ -76,6 +77,15 @@ class PosixBackend(Backend):
             fd = self._looked_up(self._path(key), _open_to_read)
             try:
                 return read_at(fd, offset, length)
+            finally:
+                os.close(fd)
+
+    def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
+        checked_range(key, offset, len(buffer))
+        with self.translated(key):
+            fd = self._looked_up(self._path(key), _open_to_read)
+            try:
+                return read_into(fd, offset, buffer)
             finally:
                 os.close(fd)
 

@@ -155,6 +155,22 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def read_into(fd: int, offset: int, buffer: memoryview) -> int:
+    """Fill `buffer` from `offset`, and say how far: less only where the file ends."""
+    done = 0
+    while done < len(buffer):
+        if hasattr(os, "preadv"):
+            count = os.preadv(fd, [buffer[done : done + (1 << 30)]], offset + done)
+        else:
+            data = _pread(fd, min(len(buffer) - done, 1 << 30), offset + done)
+            count = len(data)
+            buffer[done : done + count] = data
+        if count == 0:
+            break
+        done += count
+    return done
+
+
 def _pread(fd: int, length: int, offset: int) -> bytes:
     if hasattr(os, "pread"):
         return os.pread(fd, length, offset)

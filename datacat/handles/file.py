@@ -73,7 +73,7 @@ class OpenFile:
 
     def read_bytes(self) -> builtins.bytes:
         """All of it."""
-        return self._version._files.content(self._listed).read()
+        return self._version._files.read(self._listed)
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """All of it as text. Raises `UnicodeDecodeError`."""

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 
 from datacat.errors import Failed
-from datacat.transfer.random_read import Content
+from datacat.transfer.content import Content
 
 STEP_BYTES = 256 * 1024
 _GZIP = 31  # zlib's own number for "a gzip header"

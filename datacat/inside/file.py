@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from datacat.transfer.random_read import Content
+from datacat.transfer.content import Content
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

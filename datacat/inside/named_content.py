@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datacat.errors import Corrupt
 from datacat.text import printable
-from datacat.transfer.random_read import Content, Reading
+from datacat.transfer.content import Content, Reading
 
 
 def damaged(ref: str, path: str, error: Corrupt) -> Corrupt:

@@ -23,7 +23,7 @@ from datacat.model import FileInfo, Kind
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Row
 from datacat.text import count_of, printable
-from datacat.transfer.random_read import Content
+from datacat.transfer.content import Content
 
 ROWS_MAX = 100_000
 """Who wants more rows wants the file, or `sql`."""

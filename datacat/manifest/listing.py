@@ -75,6 +75,10 @@ class FileListing:
             number,
         )
 
+    def digest(self, number: int) -> bytes:
+        """The digest of the entry at this place of the order; empty but for files."""
+        return self._digests[number]
+
     def find(self, path: str) -> ListedFile | None:
         """What is at `path`: a file, a link, a folder (also one that only holds others), or None.
 

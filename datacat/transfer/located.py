@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from datacat.digest import BLOCK_BYTES, CHECKSUM_BYTES
 from datacat.objects.codec import RAW, ZSTD
-from datacat.transfer.pieces import Piece, split
+from datacat.transfer.pieces import GAP_BYTES, Piece, split
+from datacat.transfer.stretch import Frame
 
 _RECORD = struct.Struct("<qiiii?8s")
 _CODECS = {False: RAW, True: ZSTD}
@@ -92,6 +93,26 @@ class Located:
         """Container and offset of a piece, without the rest of it."""
         offset, _, _, container, *_ = _RECORD.unpack_from(self._records, index * _RECORD.size)
         return self._names[container], offset
+
+    def row(self, first: int, last: int) -> tuple[str, list[Frame]] | None:
+        """The pieces `first` to `last` (not included), as frames that lie in a row in a container.
+
+        None where they do not, or one was made against another piece.
+        """
+        records = memoryview(self._records)[first * _RECORD.size : last * _RECORD.size]
+        frames: list[Frame] = []
+        end = place = -1
+        for number, record in enumerate(_RECORD.iter_unpack(records), first):
+            offset, size, stored, container, reference, packed, checksum = record
+            if not frames:
+                end, place = offset, container
+            usual = reference == _NONE and container == place and 0 < stored <= size
+            if not usual or not 0 <= offset - end <= GAP_BYTES:
+                return None
+            end = offset + stored
+            check = int.from_bytes(checksum, "little")
+            frames.append(Frame(self._digests[number], offset, stored, size, packed, check))
+        return (self._names[place], frames) if frames else None
 
     @property
     def one_piece_in(self) -> str | None:

@@ -7,23 +7,22 @@ that do not have the checksum and the digest that the index states are never han
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from datacat import layout
 from datacat.backend import Backend
-from datacat.digest import BLOCK_BYTES, checksums
 from datacat.errors import Corrupt, StorageError
 from datacat.progress import StopSignal
-from datacat.transfer.ahead import Ahead
-from datacat.transfer.chunk_cache import ChunkCache
+from datacat.transfer.ahead import AHEAD_BYTES, Ahead, Data
+from datacat.transfer.ahead import STEP_BYTES as AHEAD_STEP_BYTES
+from datacat.transfer.chunk_cache import ChunkCache, Place
+from datacat.transfer.content import Content, Reading
 from datacat.transfer.executor import batched, run_bounded, threads
+from datacat.transfer.in_place import InPlace
 from datacat.transfer.located import Located
-from datacat.transfer.pieces import Piece, PieceReader
+from datacat.transfer.pieces import GAP_BYTES, Piece, PieceReader
+from datacat.transfer.stretch import Buffers, Frame, read_stretch
 
 STEP_BYTES = 4 * 1024 * 1024
 """A longer range is brought by several threads, so much at a time by each."""
@@ -35,66 +34,7 @@ PASSING_BYTES_MIN = 256 * 1024
 """Whoever reads so much at once from a store on a drive passes through: the operating system has it
 in its cache, and to keep it here as well would cost more than to read it."""
 
-_BINARY = getattr(os, "O_BINARY", 0)
-
-
-class Reading(ABC):
-    """One open reader of a content. Used by one thread at a time."""
-
-    @abstractmethod
-    def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` from `offset` on; both lie within the content. Raises `Corrupt`."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of files and threads."""
-
-
-class Content(ABC):
-    """A content that can be read from anywhere. Thread-safe; `size` in bytes."""
-
-    size: int
-
-    @property
-    def local_path(self) -> Path | None:
-        """A file that holds exactly these bytes, unverified; None when there is none."""
-        return None
-
-    @abstractmethod
-    def open(self, *, ahead: bool = True) -> Reading:
-        """A reader; with `ahead` it brings what follows when it is read in order."""
-
-    def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """`length` bytes from `offset`, fewer only where the content ends. Raises `Corrupt`."""
-        begin = min(max(offset, 0), self.size)
-        end = self.size if length is None else min(begin + max(length, 0), self.size)
-        if begin == end:
-            return b""
-        data = bytearray(end - begin)
-        reading = self.open(ahead=False)
-        try:
-            with memoryview(data) as view:
-                reading.readinto(begin, view)
-        finally:
-            reading.close()
-        return bytes(data)
-
-
-class Nothing(Content):
-    """The empty content."""
-
-    size = 0
-
-    def open(self, *, ahead: bool = True) -> Reading:  # noqa: ARG002 - there is nothing ahead
-        return _NothingReading()
-
-
-class _NothingReading(Reading):
-    def readinto(self, offset: int, buffer: memoryview) -> None:
-        """There is nothing to fill."""
-
-    def close(self) -> None:
-        """Nothing was opened."""
+_small = Buffers(2)
 
 
 def content_at(
@@ -111,8 +51,8 @@ def content_at(
     if container is not None and layout.is_whole(container):
         path = backend.path_of(container)
         if path is not None:
-            return _InPlace(located, path)
-    return _Chunks(located, PieceReader(backend), cache, digest, jobs)
+            return InPlace(located, path)
+    return _Chunks(located, backend, cache, digest, jobs)
 
 
 class _Chunks(Content):
@@ -121,14 +61,15 @@ class _Chunks(Content):
     def __init__(
         self,
         located: Located,
-        reader: PieceReader,
+        backend: Backend,
         cache: ChunkCache,
         digest: Callable[[bytes], bytes],
         jobs: int,
     ) -> None:
         self.size = located.size
         self.located = located
-        self._reader = reader
+        self._backend = backend
+        self._reader = PieceReader(backend)
         self._cache = cache
         self._digest = digest
         self._jobs = jobs
@@ -149,6 +90,27 @@ class _Chunks(Content):
     def kept(self, index: int) -> bytes | memoryview | None:
         """The plain bytes of a piece, if they are still in the cache."""
         return self._cache.get(self.located.place(index))
+
+    def in_a_row(self, first: int, last: int, buffers: Buffers) -> Sequence[Data]:
+        """As `get`, kept nowhere but in `buffers`, for what is read once and lies in a row."""
+        row = None if self.kept(first) is not None else self.located.row(first, last)
+        if row is None and last - first < 2:
+            return self.get(first, last, passing=range(first, last))
+        if row is None:  # a part of it may be one: most often the container ends in the middle
+            middle = (first + last) // 2
+            before = self.in_a_row(first, middle, buffers)
+            return [*before, *self.in_a_row(middle, last, buffers)]
+        container, frames = row
+        return read_stretch(self._backend, container, frames, digest=self._digest, buffers=buffers)
+
+    def bring(self, container: str, frames: Sequence[Frame]) -> None:
+        """Put what lies at `frames` into the cache; nothing of it when some is damaged."""
+        with contextlib.suppress(Corrupt, StorageError):
+            brought = read_stretch(
+                self._backend, container, frames, digest=self._digest, buffers=_small
+            )
+            for frame, data in zip(frames, brought, strict=True):
+                self._cache.put((container, frame.offset), bytes(data))
 
     def get(
         self,
@@ -202,13 +164,56 @@ class _Chunks(Content):
         return good
 
 
+def small_place(content: Content) -> Place | None:
+    """Where a content lies in the cache that is one chunk, on a drive; None for any other."""
+    if isinstance(content, _Chunks) and content.on_a_drive and len(content.located) == 1:
+        return content.located.place(0)
+    return None
+
+
+def bring_small(contents: Sequence[Content]) -> None:
+    """Put contents that have a `small_place` into their cache, those that lie in a row at once.
+
+    What is damaged is left out: who reads it will see it again.
+    """
+    rows: dict[str, list[tuple[Frame, _Chunks]]] = {}
+    for content in contents:
+        if isinstance(content, _Chunks) and len(content.located) == 1:
+            row = content.located.row(0, 1)
+            if row is not None and content.kept(0) is None:
+                rows.setdefault(row[0], []).append((row[1][0], content))
+    for container, found in rows.items():
+        found.sort(key=lambda one: one[0].offset)
+        for part in _near(found):
+            part[0][1].bring(container, [frame for frame, _ in part])
+
+
+def _near(
+    found: Sequence[tuple[Frame, _Chunks]],
+) -> Iterator[Sequence[tuple[Frame, _Chunks]]]:
+    """Those that one read takes: no wide gap in between, and not too much in all."""
+    begin = 0
+    for number, (frame, _) in enumerate(found):
+        last = found[number - 1][0]
+        far = frame.offset > last.offset + last.stored_size + GAP_BYTES
+        if number > begin and (far or frame.offset - found[begin][0].offset > STEP_BYTES):
+            yield found[begin:number]
+            begin = number
+    if found:
+        yield found[begin:]
+
+
 class _ChunksReading(Reading):
     def __init__(self, content: _Chunks, *, ahead: bool) -> None:
         self._content = content
         located = content.located
 
-        def load(first: int, last: int) -> list[bytes | memoryview]:
-            return content.get(first, last, passing=range(first, last if content.on_a_drive else 0))
+        buffers = Buffers(AHEAD_BYTES // AHEAD_STEP_BYTES + 2)
+
+        def load(first: int, last: int) -> Sequence[Data]:
+            if content.on_a_drive:
+                return content.in_a_row(first, last, buffers)
+            return content.get(first, last)
 
         self._ahead = Ahead(load, start=located.start, count=len(located)) if ahead else None
         self._arrived = MappingProxyType(self._ahead.arrived if self._ahead is not None else {})
@@ -243,120 +248,3 @@ class _ChunksReading(Reading):
     def close(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
-
-
-class _InPlace(Content):
-    """A content whose plain bytes lie in a local file. Each block is verified once, when it is
-    first touched, and then read from the file."""
-
-    def __init__(self, located: Located, path: Path) -> None:
-        self.size = located.size
-        self.located = located
-        self.path = path
-        self.begin = located.piece(0).offset
-        self.verified = bytearray(len(located))
-
-    @property
-    def local_path(self) -> Path | None:
-        with contextlib.suppress(OSError):
-            if self.begin == 0 and self.path.stat().st_size == self.size:
-                return self.path
-        return None
-
-    def open(self, *, ahead: bool = True) -> Reading:
-        return _InPlaceReading(self, ahead=ahead)
-
-
-class _InPlaceReading(Reading):
-    def __init__(self, content: _InPlace, *, ahead: bool) -> None:
-        self._content = content
-        self._key = content.located.one_piece_in
-        try:
-            self._fd = os.open(content.path, os.O_RDONLY | _BINARY)
-        except FileNotFoundError as error:
-            raise Corrupt(f"{self._key} is missing", kind="container_missing") from error
-        except OSError as error:
-            raise self._failed(error) from error
-        located = content.located
-        several = len(located) > 1
-        self._ahead = (
-            Ahead(self._verify_all, start=located.start, count=len(located))
-            if ahead and several
-            else None
-        )
-        self._last = -1
-
-    def readinto(self, offset: int, buffer: memoryview) -> None:
-        verified = self._content.verified
-        end = offset + len(buffer)
-        first, last = offset // BLOCK_BYTES, (end - 1) // BLOCK_BYTES + 1
-        if self._ahead is not None and last != self._last:
-            self._ahead.about_to_read(first, last)
-            self._last = last
-        for index in range(first, last):
-            begin = max(offset, index * BLOCK_BYTES)
-            part = buffer[begin - offset : min(end, (index + 1) * BLOCK_BYTES) - offset]
-            if verified[index]:
-                self._fill(self._content.begin + begin, part)
-            elif len(part) == self._content.located.piece(index).size:
-                self._verify(index, part)  # where it is wanted: no second read
-            else:
-                block = memoryview(bytearray(BLOCK_BYTES))
-                self._verify(index, block)
-                skip = begin - index * BLOCK_BYTES
-                part[:] = block[skip : skip + len(part)]
-
-    def _verify_all(self, first: int, last: int) -> None:
-        block = memoryview(bytearray(BLOCK_BYTES))
-        for index in range(first, last):
-            if not self._content.verified[index]:
-                self._verify(index, block)
-
-    def _verify(self, index: int, buffer: memoryview) -> None:
-        """Fill `buffer` with a block that has its checksum."""
-        piece = self._content.located.piece(index)
-        block = buffer[: piece.size]
-        self._fill(piece.offset, block)
-        if checksums(block) != piece.checksums:
-            raise self._damaged()
-        self._content.verified[index] = 1
-
-    def _fill(self, offset: int, buffer: memoryview) -> None:
-        done = 0
-        while done < len(buffer):
-            try:
-                count = _read_at(self._fd, offset + done, buffer[done:])
-            except OSError as error:
-                raise self._failed(error) from error
-            if count == 0:
-                raise self._damaged()
-            done += count
-
-    def _damaged(self) -> Corrupt:
-        return Corrupt(f"{self._key} is damaged", kind="container_damaged")
-
-    def _failed(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot read {self._key}: {error.strerror or error}")
-
-    def close(self) -> None:
-        if self._ahead is not None:
-            self._ahead.close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-_position = threading.Lock()
-
-
-_HAS_PREADV = hasattr(os, "preadv")
-
-
-def _read_at(fd: int, offset: int, buffer: memoryview) -> int:
-    if _HAS_PREADV:
-        return os.preadv(fd, [buffer], offset)
-    with _position:  # Windows: there is only the file's own position
-        os.lseek(fd, offset, os.SEEK_SET)
-        data = os.read(fd, len(buffer))
-    buffer[: len(data)] = data
-    return len(data)

@@ -138,7 +138,7 @@ def test_every_kind_of_storage_is_among_them(shelf: Shelf) -> None:
             kinds |= {piece.codec for piece in pieces}
     local = reach.store.backend.capabilities.local
     assert kinds == {"Nothing", "_Chunks", "delta", "several", "raw", "zstd"} | (
-        {"_InPlace"} if local else set()
+        {"InPlace"} if local else set()
     )
 
 
