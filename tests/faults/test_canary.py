@@ -57,6 +57,7 @@ DONE = {
     "restore": ["restore", "works@v2"],
     "init": ["init", "{home}/other", "--yes"],
     "copy": ["copy", "works@v1", "--to", "{home}/other"],
+    "clone": ["clone", "{home}/other", "{home}/twin"],
     "scan": ["scan", "{home}/work"],
     "du": ["du"],
     "verify": ["verify", "--all"],
@@ -69,6 +70,7 @@ DONE = {
 """One run of each command that succeeds, in this order."""
 
 FAILING = {
+    "clone": ["clone", "{home}/none", "{home}/twin"],
     "init": ["init", "{home}/none/other", "--yes"],
     "scan": ["scan", "{home}/none"],
     "config": ["config", "get", "none"],

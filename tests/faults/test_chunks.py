@@ -18,7 +18,8 @@ from datacat.objects.pack import read_footer
 from datacat.opened import OpenedStore
 from datacat.progress import StopSignal
 from datacat.store import Store
-from datacat.transfer import chunking, following
+from datacat.transfer import files, following
+from datacat.transfer.files import OpenFile
 from datacat.working_copy import save
 from tests import chunked
 from tests.chunked import IN_MEMORY_BYTES, TINY, added, chunks_of, containers, held, pulled
@@ -374,14 +375,14 @@ def test_what_is_left_of_an_interrupted_edit_does_not_stand_in_the_way(
     assert not list(scene.folder.glob("cache-alice*/*/sessions/*"))
 
 
-def stopping(stop: StopSignal, *, at: int) -> Callable[[int, memoryview, int], int]:
+def stopping(stop: StopSignal, *, at: int) -> Callable[[OpenFile, memoryview, int], int]:
     """Read as ever, and ask to stop before the read number `at`."""
     left = iter(range(at - 1, -1, -1))
 
-    def read(fd: int, buffer: memoryview, offset: int) -> int:
+    def read(of: OpenFile, buffer: memoryview, offset: int) -> int:
         if next(left, None) == 0:
             stop.set()
-        return following.read_full(fd, buffer, offset)
+        return following.read_full(of.fd, buffer, offset)
 
     return read
 
@@ -398,7 +399,7 @@ def test_stopped_in_the_middle_of_a_large_file(
         read = stopping(stop, at=section)
         new = edit[: section * 1000] + bytes([section]) * 100 + edit[section * 1000 :]
         with monkeypatch.context() as patched:
-            patched.setattr(chunking, "read_full", read)
+            patched.setattr(files._LocalFile, "read_into", read)
             with pytest.raises(Cancelled):
                 added(scene.alice, scene.work, {"a": new}, stop=stop)
         assert len(scene.alice.versions("w")) == 1 + (1, 6, 13).index(section)
@@ -423,16 +424,16 @@ def test_a_file_changes_while_it_is_cut(
     path = scene.work / "a"
     reads = Counter[str]()
 
-    def read(fd: int, buffer: memoryview, offset: int) -> int:
-        got = following.read_full(fd, buffer, offset)
-        if os.path.samestat(os.fstat(fd), path.stat()) and offset > 30_000:
+    def read(of: OpenFile, buffer: memoryview, offset: int) -> int:
+        got = following.read_full(of.fd, buffer, offset)
+        if os.path.samestat(os.fstat(of.fd), path.stat()) and offset > 30_000:
             reads["a"] += 1
             if reads["a"] <= times:
                 change(path, how)
         return got
 
     with monkeypatch.context() as patched:
-        patched.setattr(chunking, "read_full", read)
+        patched.setattr(files._LocalFile, "read_into", read)
         if times > 2:
             with pytest.raises(Failed) as caught:
                 scene.add({"a": edit, "b": other}, layout=Layout.CHUNKED)

@@ -128,7 +128,7 @@ class Stopped:
     "where",
     [
         "datacat.working_copy.save:choose_chunks",
-        "datacat.working_copy.publish:_segment",
+        "datacat.working_copy.publish:publish_segment",
         "datacat.working_copy.save:publish",
         "datacat.catalog.database:encode",
     ],

@@ -47,7 +47,8 @@ def test_it_has_every_view_and_the_answers_of_sql(saved: Store) -> None:
             )
             asked = con.execute(view.example).fetchall()
             if view.name not in ("activity", "versions"):
-                assert asked == saved.sql(view.example).rows(), view.name
+                # Not every example asks for an order.
+                assert sorted(asked, key=str) == sorted(saved.sql(view.example).rows(), key=str)
 
 
 def test_lists_of_files_and_copies_are_read_only_when_they_are_asked_for(
