@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from apart import apart
 from measure import Failed, Series, timed
 
 FILES = 200_000
@@ -46,8 +47,8 @@ class Tool:
         return shutil.which(self.command(Path(), Path())[0]) is not None
 
 
-def write_files(drive: Path, files: int) -> Groups:
-    """The files to scan, and the groups that are in them."""
+def write_files(drive: Path, files: int, expected: Path) -> None:
+    """The files to scan, and to `expected` the groups that are in them."""
     chance = random.Random(7)
     groups: dict[str, set[str]] = defaultdict(set)
     originals: list[Path] = []
@@ -68,7 +69,7 @@ def write_files(drive: Path, files: int) -> Groups:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
         groups[str(path)] |= {str(path), str(copy)}
-    return {frozenset(group) for group in groups.values()}
+    expected.write_text(json.dumps([sorted(group) for group in groups.values()]))
 
 
 def read_all(drive: Path) -> None:
@@ -161,7 +162,8 @@ def main() -> None:
     drive = work / "drive"
     shutil.rmtree(work, ignore_errors=True)
     drive.mkdir(parents=True)
-    expected = write_files(drive, max(1000, int(FILES * given.scale)))
+    expected = work / "expected.json"
+    apart(write_files, drive, max(1000, int(FILES * given.scale)), expected)
     os.sync()
     try:
         measure(work, drive, expected, given.rounds)
@@ -169,7 +171,7 @@ def main() -> None:
         shutil.rmtree(work)
 
 
-def measure(work: Path, drive: Path, expected: Groups, rounds: int) -> None:
+def measure(work: Path, drive: Path, expected: Path, rounds: int) -> None:
     """Run every tool `rounds` times, compare what it finds, and print the table."""
     tools = [tool for tool in TOOLS if tool.is_there]
     series = {name: Series(name) for name in ("datacat", "datacat again")}
@@ -178,26 +180,29 @@ def measure(work: Path, drive: Path, expected: Groups, rounds: int) -> None:
     timed([sys.executable, "-m", "datacat", "init", str(work / "store")], environment=ours)
     output = work / "found"
     for _ in range(rounds):
-        read_all(drive)
+        apart(read_all, drive)
         shutil.rmtree(work / "c", ignore_errors=True)
         for name in ("datacat", "datacat again"):
             command = _to(output, [*DATACAT, str(drive)])
             series[name].runs.append(timed(command, environment=ours))
-            compare(name, _datacat(output), expected)
+            apart(compare, name, output, expected)
         for tool in tools:
             command = tool.command(drive, output)
             if "jdupes" in tool.name:
                 command = _to(output, command)
             series[tool.name].runs.append(timed(command, cwd=work))
-            compare(tool.name, tool.groups(output), expected)
+            apart(compare, tool.name, output, expected)
     show(series)
 
 
-def compare(name: str, found: Groups, expected: Groups) -> None:
+def compare(name: str, output: Path, expected: Path) -> None:
     """Raise `Failed` unless a tool found the groups that were written."""
-    if found != expected:
+    groups = next((tool.groups for tool in TOOLS if tool.name == name), _datacat)
+    found = groups(output)
+    written = {frozenset(group) for group in json.loads(expected.read_text())}
+    if found != written:
         raise Failed(
-            f"{name}: {len(found - expected)} groups too many, {len(expected - found)} too few"
+            f"{name}: {len(found - written)} groups too many, {len(written - found)} too few"
         )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from datacat.maintenance.gc import collect
-from datacat.maintenance.trash import remove, restore
 from datacat.model import Collection, Periods, Removal, Restored, Version
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
@@ -40,6 +38,8 @@ class Removing(Handle):
         >>> removal.done, [version.ref for version in removal.versions]
         (True, ['cmr@v1'])
         """
+        from datacat.maintenance.trash import remove
+
         return remove(
             self._opened,
             refs,
@@ -59,6 +59,8 @@ class Removing(Handle):
         >>> [version.ref for version in store.restore(["cmr"]).versions]
         ['cmr@v1']
         """
+        from datacat.maintenance.trash import restore
+
         return restore(self._opened, refs)
 
     def gc(
@@ -94,6 +96,8 @@ class Removing(Handle):
         if periods is None:
             days = timedelta(days=self._opened.info.trash_days)
             periods = Periods(trash=days if older_than is None else older_than)
+        from datacat.maintenance.gc import collect
+
         return collect(
             self._opened,
             periods=periods,

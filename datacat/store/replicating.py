@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datacat.backend.open import NO_OPTIONS, Options, open_backend
 from datacat.model import CloneResult, CopyResult
 from datacat.progress import Listener, StopSignal, ignore
-from datacat.replication import CloneRequest, CopyRequest, clone, copy
 from datacat.store.handle import Handle, watching
 
 
@@ -44,6 +43,8 @@ class Replicating(Handle):
         >>> again.versions[0].created, again.sent_bytes
         (False, 0)
         """
+        from datacat.replication import CopyRequest, copy
+
         request = CopyRequest(
             refs=tuple(refs),
             to=to.url,
@@ -81,6 +82,8 @@ class Replicating(Handle):
         >>> made.versions, made.info.id == store.info.id
         (1, False)
         """
+        from datacat.replication import CloneRequest, clone
+
         backend = open_backend(to, options)
         if interruptible is not None:
             interruptible(backend.interrupt)

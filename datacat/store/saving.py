@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datacat import refs
 from datacat.errors import Refused
 from datacat.model import AddResult, Better, Code, Layout, LinkMode, PullResult, Scalar
 from datacat.progress import Listener, StopSignal, ignore
-from datacat.providers import is_provider, open_provider
 from datacat.store.handle import Handle, PathLike, directions, watching
-from datacat.transfer.cluster import connected
-from datacat.transfer.provider_files import close_provider
-from datacat.working_copy.checkout import PullRequest, pull
-from datacat.working_copy.naming import Word
 from datacat.working_copy.registering import LINKS
-from datacat.working_copy.request import Decide, SaveRequest
-from datacat.working_copy.save import save
+
+if TYPE_CHECKING:  # the rooms behind the verbs are large: each loads its own
+    from datacat.working_copy.naming import Word
+    from datacat.working_copy.request import Decide
 
 
 class Saving(Handle):
@@ -86,6 +84,12 @@ class Saving(Handle):
         >>> result.created, result.version.ref, result.version.changes
         (True, 'cmr@v2', Changes(added=0, modified=1, removed=0))
         """
+        from datacat.providers import is_provider, open_provider
+        from datacat.transfer.cluster import connected
+        from datacat.transfer.provider_files import close_provider
+        from datacat.working_copy.request import SaveRequest
+        from datacat.working_copy.save import save
+
         provider = open_provider(path) if isinstance(path, str) and is_provider(path) else None
         request = SaveRequest(
             path=Path(path) if provider is None else provider,
@@ -145,6 +149,8 @@ class Saving(Handle):
         >>> Path(result.path, "labels.csv").read_text()
         'id,v\\n1,2\\n'
         """
+        from datacat.working_copy.checkout import PullRequest, pull
+
         if link in LINKS and self._opened.local_path is None:
             raise Refused(
                 f"{self.url} is not in this machine's file system, so nothing can be linked there",
