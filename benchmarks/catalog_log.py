@@ -14,7 +14,8 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend.posix import PosixBackend
 from datacat.catalog.log import Log, digest_of
-from datacat.catalog.record import ChangeCounts, StoredFile, VersionAdd, encode
+from datacat.catalog.record import VersionAdd, encode
+from datacat.catalog.record_parts import ChangeCounts, StoredFile
 
 
 def write_log(store: Path, *, datasets: int, versions: int, sketch_entries: int = 16) -> None:

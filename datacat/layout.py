@@ -10,7 +10,7 @@ FORMAT = 1
 """The format version that this datacat reads and writes."""
 
 STORE = "store.json"
-RECOVERY = ("README-RECOVERY.md", "recover.py", "recover_tables.py")
+RECOVERY = ("README-RECOVERY.md", "recover.py", "recover_log.py", "recover_tables.py")
 LOG = "catalog/log/"
 BUNDLES = "catalog/bundles/"
 MANIFESTS = "manifests/"

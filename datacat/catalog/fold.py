@@ -23,15 +23,14 @@ from datacat.catalog.record import (
     DatasetRename,
     ObjectQuarantine,
     ObjectRelocate,
-    Origin,
     Record,
     StoreCreate,
-    Values,
     VersionAdd,
     VersionRemove,
     VersionRestore,
     Void,
 )
+from datacat.catalog.record_parts import Origin, Values
 from datacat.catalog.rows import AliasRow, DatasetRow, VersionKey, VersionState
 
 

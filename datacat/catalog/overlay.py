@@ -14,12 +14,12 @@ from datacat.catalog.record import (
     DatasetRename,
     ObjectRelocate,
     Record,
-    Values,
     VersionAdd,
     VersionRemove,
     VersionRestore,
     Void,
 )
+from datacat.catalog.record_parts import Values
 from datacat.catalog.rows import (
     AliasRow,
     Changes,

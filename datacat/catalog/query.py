@@ -10,7 +10,7 @@ from datacat import refs, text
 from datacat.catalog import answers
 from datacat.catalog.ancestry import Ancestry
 from datacat.catalog.identities import Identities
-from datacat.catalog.record import StoredFile
+from datacat.catalog.record_parts import StoredFile
 from datacat.catalog.relatives import Relatives
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import AliasInfo, Dataset, Listing, LogEntry, Version

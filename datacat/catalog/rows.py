@@ -12,7 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from datacat.catalog.record import StoredFile, Values, VersionAdd
+from datacat.catalog.record import VersionAdd
+from datacat.catalog.record_parts import StoredFile, Values
 from datacat.sql import Row
 
 VersionKey = tuple[int, int]

@@ -9,7 +9,7 @@ from datetime import datetime
 from datacat import layout, refs
 from datacat.catalog import answers
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import StoredFile
+from datacat.catalog.record_parts import StoredFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import json
 from collections.abc import Collection, Iterator
 
 from datacat import sql
-from datacat.catalog.record import Origin, Values, VersionAdd
+from datacat.catalog.record import VersionAdd
+from datacat.catalog.record_parts import Origin, Values
 from datacat.catalog.rows import AliasRow, Changes, DatasetRow, VersionKey, VersionState
 from datacat.sql import Connection, Row
 

@@ -20,7 +20,8 @@ from datacat.manifest.listing import ListedFile
 from datacat.model import LinkMode
 from datacat.opened import OpenedStore, Watch
 from datacat.working_copy import marker
-from datacat.working_copy.checkout import PullRequest, pull
+from datacat.working_copy.checkout import pull
+from datacat.working_copy.request import PullRequest
 
 READ_ONLY = 0o444
 _COPY_BYTES = 4 * 1024 * 1024

@@ -14,7 +14,7 @@ from datacat import sql
 from datacat.backend.download import StoredFile as Wanted
 from datacat.catalog import schema
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import StoredFile
+from datacat.catalog.record_parts import StoredFile
 from datacat.copies import working_copies
 from datacat.manifest.entry import DDL
 from datacat.model import Copy

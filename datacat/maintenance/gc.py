@@ -20,13 +20,8 @@ from pathlib import Path
 
 from datacat.backend.download import StoredFile, fetched
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import (
-    ContainersCondemn,
-    ContainersSwept,
-    Envelope,
-    StoredSegment,
-    VersionAdd,
-)
+from datacat.catalog.record import ContainersCondemn, ContainersSwept, Envelope, VersionAdd
+from datacat.catalog.record_parts import StoredSegment
 from datacat.errors import Conflict
 from datacat.maintenance.gc_check import check
 from datacat.maintenance.gc_plan import Plan, make_plan

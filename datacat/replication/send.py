@@ -6,7 +6,8 @@ from msgspec import UNSET
 
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import ChangeCounts, CodeState, Envelope, Origin, VersionAdd
+from datacat.catalog.record import Envelope, VersionAdd
+from datacat.catalog.record_parts import ChangeCounts, CodeState, Origin
 from datacat.catalog.snapshot import Snapshot
 from datacat.digest import label
 from datacat.manifest import diff

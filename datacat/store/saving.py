@@ -149,7 +149,8 @@ class Saving(Handle):
         >>> Path(result.path, "labels.csv").read_text()
         'id,v\\n1,2\\n'
         """
-        from datacat.working_copy.checkout import PullRequest, pull
+        from datacat.working_copy.checkout import pull
+        from datacat.working_copy.request import PullRequest
 
         if link in LINKS and self._opened.local_path is None:
             raise Refused(

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from datacat import refs
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import Corrupt, Refused, StorageFull
 from datacat.manifest.entry import COLUMNS
-from datacat.model import LinkMode, PullResult, Version
+from datacat.model import PullResult, Version
 from datacat.opened import OpenedStore, Watch
 from datacat.progress import Advanced, Finished, Started
 from datacat.sql import Loader, Workspace
@@ -34,28 +34,11 @@ from datacat.working_copy.lookup import attach_index, attach_manifest, check_tre
 from datacat.working_copy.mark import attach_listing, id_for, mark
 from datacat.working_copy.materialize import Destination, FileStat
 from datacat.working_copy.registering import LINKS, Held, announce, keep_registered
+from datacat.working_copy.request import PullRequest
 from datacat.working_copy.room import refuse_full
 from datacat.working_copy.scan import empty_tree, keep_digests, save_digests, scan_folder
 from datacat.working_copy.selection import PathPatterns, no_match
 from datacat.working_copy.temporary import remove_abandoned
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequest:
-    """Bring `ref` to the folder `dest` (by default one named like the dataset).
-
-    `patterns` take a part of the version; `verify` reads back what was cloned or linked; `force`
-    replaces local edits, which are kept in `.datacat/backup`.
-    """
-
-    ref: str
-    patterns: tuple[str, ...] = ()
-    dest: Path | None = None
-    link: LinkMode = LinkMode.AUTO
-    verify: bool = False
-    force: bool = False
-    dry_run: bool = False
-    ignore: tuple[str, ...] = ()
 
 
 def pull(store: OpenedStore, request: PullRequest, watch: Watch) -> PullResult:

@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from datacat import layout
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import (
-    REPAIR,
-    Envelope,
-    MovedManifest,
-    ObjectRelocate,
-    StoredSegment,
-)
+from datacat.catalog.record import REPAIR, Envelope, ObjectRelocate
+from datacat.catalog.record_parts import MovedManifest, StoredSegment
 from datacat.catalog.snapshot import Snapshot
 from datacat.errors import Conflict, OutcomeUnknown, StorageError
 from datacat.opened import OpenedStore

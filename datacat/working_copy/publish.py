@@ -10,14 +10,8 @@ from msgspec import UNSET
 from datacat import layout
 from datacat.catalog.fold import Fold
 from datacat.catalog.query import CatalogQuery
-from datacat.catalog.record import (
-    ChangeCounts,
-    CodeState,
-    Envelope,
-    StoredFile,
-    StoredSegment,
-    VersionAdd,
-)
+from datacat.catalog.record import Envelope, VersionAdd
+from datacat.catalog.record_parts import ChangeCounts, CodeState, StoredFile, StoredSegment
 from datacat.catalog.snapshot import Snapshot
 from datacat.digest import label, new_hasher
 from datacat.errors import Corrupt

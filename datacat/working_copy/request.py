@@ -1,4 +1,4 @@
-"""What a person asks of `add`, as one value."""
+"""What a person asks of `add` and of `pull`, each as one value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datacat.model import Better, Code, Layout, SaveAs, Scalar, SimilarFound
+from datacat.model import Better, Code, Layout, LinkMode, SaveAs, Scalar, SimilarFound
 from datacat.providers import Provider
 from datacat.working_copy.naming import Word
 
@@ -67,3 +67,21 @@ class SaveRequest:
     def added_from(self) -> str | None:
         """What the record says of where the files came from, if that is no folder."""
         return None if isinstance(self.path, Path) else self.path.url[:ADDED_FROM_LENGTH_MAX]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """Bring `ref` to the folder `dest` (by default one named like the dataset).
+
+    `patterns` take a part of the version; `verify` reads back what was cloned or linked; `force`
+    replaces local edits, which are kept in `.datacat/backup`.
+    """
+
+    ref: str
+    patterns: tuple[str, ...] = ()
+    dest: Path | None = None
+    link: LinkMode = LinkMode.AUTO
+    verify: bool = False
+    force: bool = False
+    dry_run: bool = False
+    ignore: tuple[str, ...] = ()

@@ -13,7 +13,8 @@ import msgspec
 
 from datacat import layout, sql
 from datacat.catalog import log, record
-from datacat.catalog.record import Record, StoredFile, StoredSegment, VersionAdd
+from datacat.catalog.record import Record, VersionAdd
+from datacat.catalog.record_parts import StoredFile, StoredSegment
 from datacat.digest import digest_of, label
 from datacat.manifest.entry import COLUMNS, tree_digest
 from datacat.objects.index import CHUNK_COLUMNS, RECIPE_COLUMNS

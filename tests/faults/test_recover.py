@@ -170,7 +170,7 @@ def test_no_path_leads_outside(store: Path, tmp_path: Path, path: str) -> None:
 
 def test_it_runs_on_older_pythons() -> None:
     """Whoever needs it may have nothing newer."""
-    for name in ("recover.py", "recover_tables.py"):
+    for name in ("recover.py", "recover_log.py", "recover_tables.py"):
         text = (ROOT / "datacat" / "recovery" / name).read_text()
         ast.parse(text, feature_version=(3, 9))
         assert "from __future__ import annotations" in text

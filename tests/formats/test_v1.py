@@ -17,7 +17,7 @@ import pytest
 from datacat import layout
 from datacat.backend.memory import MemoryBackend
 from datacat.backend.open import open_backend
-from datacat.catalog import bundle, record
+from datacat.catalog import bundle, record, record_parts
 from datacat.digest import checksum, checksums, digest_of
 from datacat.manifest.entry import DDL, tree_digest
 from datacat.objects.codec import RAW, ZSTD, decode
@@ -307,7 +307,7 @@ def test_golden_record() -> None:
         number=3,
         tree=digest,
         session="5" * 32,
-        manifest=record.StoredFile(
+        manifest=record_parts.StoredFile(
             key=layout.manifest("ab" * 32, "5" * 32), size=1500, digest=digest
         ),
         files=2,

@@ -24,7 +24,7 @@ def fuzz(name: str, seconds: int) -> None:
     """In this process, until the time is over. Ends the process."""
     import atheris
 
-    watched = ["datacat", "recover", "json"]
+    watched = ["datacat", "recover_log", "json"]
     with atheris.instrument_imports(include=watched, enable_loader_override=False):
         from tests.fuzz.parsers import BY_NAME
     parser = BY_NAME[name]

@@ -131,11 +131,11 @@ def _journal_line(data: bytes) -> object:
 
 
 def _recover(data: bytes) -> object:
-    """The script that lies in every store: it finds its other half beside it."""
+    """The script that lies in every store: it finds its other parts beside it."""
     folder = str(Path(recovery.__file__).parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    return importlib.import_module("recover").parsed(data)
+    return importlib.import_module("recover_log").parsed(data)
 
 
 RECORD = (

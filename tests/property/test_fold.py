@@ -23,11 +23,11 @@ from datacat.catalog.record import (
     DatasetRename,
     Record,
     StoreCreate,
-    StoredFile,
     VersionAdd,
     VersionRemove,
     VersionRestore,
 )
+from datacat.catalog.record_parts import StoredFile
 from datacat.sql import Workspace
 from tests.property.fold_model import Model
 from tests.unit.catalog.records import STORE_ID, Chain, hex_of, seal, seal_unchecked, version_fields

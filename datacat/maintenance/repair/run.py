@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datacat import layout, refs
 from datacat.backend.download import StoredFile
-from datacat.catalog import record
+from datacat.catalog import record_parts
 from datacat.catalog.database import Catalog
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import Corrupt
@@ -336,13 +336,15 @@ class _Repair:
             """
         )
 
-    def _manifests_again(self, session: str) -> list[record.MovedManifest]:
+    def _manifests_again(self, session: str) -> list[record_parts.MovedManifest]:
         moved = []
         for version, path, _ in self._files.lists:
             key = layout.manifest(version.hash, f"{session}")
             file = uploaded(self._store, key, path)
             moved.append(
-                record.MovedManifest(dataset=version.name, number=version.number, manifest=file)
+                record_parts.MovedManifest(
+                    dataset=version.name, number=version.number, manifest=file
+                )
             )
         return moved
 

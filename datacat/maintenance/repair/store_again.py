@@ -12,13 +12,8 @@ from pathlib import Path
 
 from datacat import layout
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import (
-    REPAIR,
-    BadPlace,
-    Envelope,
-    MovedManifest,
-    ObjectQuarantine,
-)
+from datacat.catalog.record import REPAIR, Envelope, ObjectQuarantine
+from datacat.catalog.record_parts import BadPlace, MovedManifest
 from datacat.catalog.snapshot import Snapshot
 from datacat.digest import DIGEST_BYTES, digest_of, label
 from datacat.errors import Corrupt

@@ -9,7 +9,8 @@ from unittest import mock
 from datacat import layout
 from datacat.backend import Stat
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import StoredFile, VersionAdd
+from datacat.catalog.record import VersionAdd
+from datacat.catalog.record_parts import StoredFile
 from datacat.errors import DatacatError
 from tests.faults.interleaving.collector import Collector
 from tests.faults.interleaving.outline import Outline

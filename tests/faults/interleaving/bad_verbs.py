@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from datacat import layout
-from datacat.catalog.record import StoredFile
+from datacat.catalog.record_parts import StoredFile
 from datacat.errors import DatacatError
 from datacat.opened import OpenedStore
 from datacat.working_copy import publish, save

@@ -23,13 +23,12 @@ from datacat.catalog.record import (
     Envelope,
     Record,
     StoreCreate,
-    StoredFile,
-    StoredSegment,
     VersionAdd,
     VersionRemove,
     VersionRestore,
     encode,
 )
+from datacat.catalog.record_parts import StoredFile, StoredSegment
 from datacat.catalog.snapshot import Snapshot
 from datacat.create import begin_log
 from datacat.errors import Conflict, DatacatError, NotFound, OutcomeUnknown, StorageMissing

@@ -11,14 +11,8 @@ import xxhash
 from datacat import layout
 from datacat.backend.base import Backend, Created
 from datacat.catalog.log import Log, digest_of
-from datacat.catalog.record import (
-    Record,
-    StoreCreate,
-    StoredFile,
-    StoredSegment,
-    VersionAdd,
-    encode,
-)
+from datacat.catalog.record import Record, StoreCreate, VersionAdd, encode
+from datacat.catalog.record_parts import StoredFile, StoredSegment
 
 GENESIS = b'{"format":1}\n'
 STORE_ID = "5" * 32

@@ -15,12 +15,12 @@ from datacat.catalog.record import (
     DatasetRename,
     Record,
     StoreCreate,
-    StoredFile,
     VersionAdd,
     VersionRemove,
     VersionRestore,
     Void,
 )
+from datacat.catalog.record_parts import StoredFile
 from tests.unit.catalog.records import STORE_ID, Chain, version_fields
 
 

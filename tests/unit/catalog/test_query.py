@@ -11,13 +11,13 @@ from datacat.catalog.database import Catalog
 from datacat.catalog.query import CatalogQuery
 from datacat.catalog.record import (
     AliasSet,
-    CodeState,
     ContainersCondemn,
     DatasetEdit,
     DatasetRename,
     VersionAdd,
     VersionRemove,
 )
+from datacat.catalog.record_parts import CodeState
 from datacat.errors import InvalidInput, NotFound
 from datacat.model import Changes, Code
 from tests.unit.catalog.records import START, Chain, seal_unchecked

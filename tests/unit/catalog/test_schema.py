@@ -8,7 +8,8 @@ import pytest
 
 from datacat.catalog import schema, tables
 from datacat.catalog.fold import Fold
-from datacat.catalog.record import BadPlace, ObjectQuarantine, ObjectRelocate, Void
+from datacat.catalog.record import ObjectQuarantine, ObjectRelocate, Void
+from datacat.catalog.record_parts import BadPlace
 from datacat.sql import Workspace
 from tests.unit.catalog.records import Chain
 

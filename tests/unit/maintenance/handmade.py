@@ -13,12 +13,11 @@ from datacat.catalog.record import (
     ContainersCondemn,
     DatasetRename,
     Record,
-    StoredFile,
-    StoredSegment,
     VersionAdd,
     VersionRemove,
     VersionRestore,
 )
+from datacat.catalog.record_parts import StoredFile, StoredSegment
 from datacat.digest import label
 from datacat.manifest import parquet
 from datacat.manifest.entry import DDL

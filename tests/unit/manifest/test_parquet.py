@@ -11,7 +11,7 @@ import pytest
 from datacat import layout
 from datacat.backend.download import StoredFile
 from datacat.backend.memory import MemoryBackend
-from datacat.catalog import record
+from datacat.catalog import record, record_parts
 from datacat.catalog.fold import Fold
 from datacat.digest import digest_of, label
 from datacat.errors import Corrupt, Refused
@@ -229,12 +229,12 @@ def hostile(tmp_path: Path, query: str, *, size: int = 0) -> Store:
             number=1,
             tree=label("blake3", tree),
             session=session,
-            manifest=record.StoredFile(
+            manifest=record_parts.StoredFile(
                 key=key, size=len(data), digest=label("blake3", digest_of("blake3", data))
             ),
             files=1,
             bytes=size,
-            changes=record.ChangeCounts(added=1),
+            changes=record_parts.ChangeCounts(added=1),
         )
 
     opened.catalog.commit(make)
