@@ -64,6 +64,7 @@ KNOWN = {
     # What this program itself wrote, in a cache or into memory.
     *("cli/known.py", "copies/reading.py", "copies/writing.py", "maintenance/unfinished.py"),
     *(
+        "recovery/recover.py",
         "recovery/recover_log.py",
         "recovery/recover_tables.py",
         "replication/clone.py",
