@@ -16,11 +16,9 @@ from datacat.model.display import Rows
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.sql import Workspace
 from datacat.store.handle import Handle, PathLike, watching
-from datacat.working_copy.difference import Comparison, sides
 from datacat.working_copy.lookup import attach_manifest
 from datacat.working_copy.naming import Word
 from datacat.working_copy.shown import by_use, describe, with_users
-from datacat.working_copy.status import status
 
 
 class Looking(Handle):
@@ -118,6 +116,8 @@ class Looking(Handle):
         >>> [(entry.ref, entry.state, len(entry.changes)) for entry in store.status(["cmr"])]
         [('cmr@v1', 'changed', 1)]
         """
+        from datacat.working_copy.status import status  # with folders, which others do not need
+
         found = status(
             self._opened,
             [Path(path) for path in paths],
@@ -147,6 +147,8 @@ class Looking(Handle):
         >>> [(change.path, change.detail) for change in store.diff("./cmr").changes]
         [('labels.csv', 'rows 1 → 2, columns same')]
         """
+        from datacat.working_copy.difference import Comparison, sides
+
         query = self._query()
         first, second = sides(self._opened, query, a, b)
         comparison = Comparison(

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datacat.model import Better, Code, Layout, LinkMode, SaveAs, Scalar, SimilarFound
-from datacat.providers import Provider
 from datacat.working_copy.naming import Word
+
+if TYPE_CHECKING:
+    from datacat.providers import Provider
 
 Decide = Callable[[SimilarFound], SaveAs]
 """Who answers what to do with a folder that is nearly a version. May raise, to give up."""
