@@ -39,6 +39,7 @@ VERSION: str = duckdb.__version__
 
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
+OutOfMemory = duckdb.OutOfMemoryException
 Row = tuple[Any, ...]
 
 _HARDENED = {
@@ -356,7 +357,7 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
                     kind="temporary_full",
                     hint="Set TMPDIR to a folder on a larger disk.",
                 ) from error
-            if isinstance(error, duckdb.OutOfMemoryException):
+            if isinstance(error, OutOfMemory):
                 raise Failed(
                     f"this needs more than the {MEMORY_LIMIT} of memory that its lists may take",
                     kind="lists_too_large",

@@ -20,7 +20,7 @@ from datacat.catalog.fold import Applied, Fold
 from datacat.catalog.log import DEADLINE_SECONDS, Entry, Log
 from datacat.catalog.record import Record, Void, encode
 from datacat.catalog.snapshot import Snapshot, SnapshotFolder
-from datacat.errors import Conflict, Corrupt, StorageDenied, StorageError, StorageFull
+from datacat.errors import Conflict, Corrupt, Failed, StorageDenied, StorageError, StorageFull
 
 BATCH_RECORDS = 20_000
 """Records folded between two bulk loads: bounds the rows that wait in memory."""
@@ -69,7 +69,7 @@ class Catalog:
                 except FileNotFoundError:
                     continue  # another process replaced the file that was to be copied
                 except sql.Error as error:
-                    _refuse_full(error, self.folder)
+                    _refuse_short_of_room(error, self.folder)
                     if base is None:
                         raise
                     self._files.discard(base.path)  # damaged: the log has everything
@@ -211,7 +211,14 @@ def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:
     return written
 
 
-def _refuse_full(error: sql.Error, folder: Path) -> None:
+def _refuse_short_of_room(error: sql.Error, folder: Path) -> None:
+    """Raise when the disk or the memory was too small: the file itself is no worse for it."""
+    if isinstance(error, sql.OutOfMemory):
+        raise Failed(
+            f"bringing {folder} up to date needs more than {sql.MEMORY_LIMIT} of memory",
+            kind="catalog_too_large",
+            hint="This is a fault of datacat; run the command with --debug and report it.",
+        ) from error
     if "No space left" in str(error) or "Disk quota" in str(error):
         raise _full(folder) from error
 

@@ -22,7 +22,7 @@ from datacat.catalog.database import Catalog
 from datacat.catalog.fold import Fold
 from datacat.catalog.log import Log
 from datacat.catalog.record import AliasSet, ContainersCondemn, Record, VersionAdd, VersionRemove
-from datacat.errors import Conflict, Corrupt, StorageDenied, StorageFull
+from datacat.errors import Conflict, Corrupt, Failed, StorageDenied, StorageFull
 from tests.unit.catalog.lossy import LossyBackend
 from tests.unit.catalog.records import GENESIS, STORE_ID, Chain, hex_of
 
@@ -249,6 +249,24 @@ def test_a_record_that_would_be_void_is_not_written(chain: Chain, catalog: Catal
     with pytest.raises(Conflict, match="there is no source echo@v1"):
         catalog.commit(make_add(chain, "cmr", sources=("echo@v1",)))
     assert chain.log.read(2) is None
+
+
+def test_too_little_memory_is_no_damage(
+    chain: Chain, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was built before stays, and serves again when there is enough."""
+    chain.add("cmr", 1)
+    assert count(catalog) == 1
+    built = sorted(os.listdir(catalog.folder))
+    catalog.close()
+    chain.add("cmr", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(sql, "MEMORY_LIMIT", "256KiB")
+        with pytest.raises(Failed, match="up to date needs more than 256KiB of memory") as raised:
+            catalog.sync()
+        assert raised.value.kind == "catalog_too_large"
+    assert sorted(os.listdir(catalog.folder)) == built
+    assert count(catalog) == 2
 
 
 def test_racing_clients_with_their_own_caches(tmp_path: Path) -> None:
