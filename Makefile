@@ -100,7 +100,7 @@ clean:
 
 $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 	$(RUN) pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[demo,s3,azure,sftp]' --group test
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[demo,s3,gcs,azure,sftp]' --group test
 	@touch $@
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed-test

@@ -14,6 +14,7 @@ from datacat.model import LinkMode, Parameters
 from datacat.opened import Client
 from datacat.store import Store
 from tests.servers.azurite import AzureServer, azure_server
+from tests.servers.gcs import GcsServer, gcs_server
 from tests.servers.s3 import S3Server, s3_server
 from tests.servers.sshd import SshServer, ssh_server
 
@@ -127,3 +128,17 @@ def azure(azure_running: AzureServer, monkeypatch: pytest.MonkeyPatch) -> AzureS
     """The Azure server, and its credentials in the environment."""
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azure_running.connection_string)
     return azure_running
+
+
+@pytest.fixture(scope="session")
+def gcs_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
+    """The emulator of Google Cloud Storage of this test run; skips where none is installed."""
+    with gcs_server(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture
+def gcs(gcs_running: GcsServer, monkeypatch: pytest.MonkeyPatch) -> GcsServer:
+    """The emulator, and where it is in the environment."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_running.endpoint)
+    return gcs_running

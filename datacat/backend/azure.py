@@ -18,7 +18,7 @@ from azure.storage.blob import BlobBlock
 from datacat.address import Address
 from datacat.backend.azure_errors import EXPECTED, TAKEN, code_of, storage_error
 from datacat.backend.base import Stat
-from datacat.backend.bucket import Bucket
+from datacat.backend.bucket import PartsBucket
 from datacat.errors import NoStore, StorageMissing
 
 CONNECT_SECONDS = 5
@@ -34,7 +34,7 @@ _CALL = {
 }
 
 
-class AzureBucket(Bucket):
+class AzureBucket(PartsBucket):
     """`az://container/prefix`. Options: `account`, `anonymous`."""
 
     part_bytes_min = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from datacat.backend.base import AgingRule, Stat
 
@@ -21,11 +21,8 @@ class Bucket(ABC):
     url: str
     """Names the place to people, without a credential."""
 
-    part_bytes_min: int
-    """The smallest part of an upload in parts, but for the last one."""
-
-    parts_max: int
-    """The most parts of one upload."""
+    condition: str = "If-None-Match"
+    """What the server has to heed, in its own words."""
 
     @abstractmethod
     async def identity(self) -> str:
@@ -58,6 +55,20 @@ class Bucket(ABC):
     async def delete(self, key: str) -> None:
         """Remove `key`; absent is fine."""
 
+    async def aging_rules(self) -> Sequence[AgingRule] | None:
+        """Rules that delete or move files below the prefix by their age; None: it is not told."""
+        return None
+
+
+class PartsBucket(Bucket):
+    """One that makes a large key out of parts, which arrive side by side."""
+
+    part_bytes_min: int
+    """The smallest part of an upload in parts, but for the last one."""
+
+    parts_max: int
+    """The most parts of one upload."""
+
     @abstractmethod
     async def begin(self, key: str) -> str:
         """Begin an upload in parts; its name."""
@@ -77,6 +88,10 @@ class Bucket(ABC):
     async def abandon(self, key: str, upload: str) -> None:
         """Remove the parts of an upload that is given up."""
 
-    async def aging_rules(self) -> Sequence[AgingRule] | None:
-        """Rules that delete or move files below the prefix by their age; None: it is not told."""
-        return None
+
+class StreamBucket(Bucket):
+    """One that takes a key of any size in one request."""
+
+    @abstractmethod
+    async def put_stream(self, key: str, size_bytes: int, steps: AsyncIterator[bytes]) -> bool:
+        """Write `key`, whose bytes come in `steps`, unless it is there (False): one atomic step."""

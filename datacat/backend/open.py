@@ -21,12 +21,12 @@ Options = Mapping[str, str]
 NO_OPTIONS: Options = MappingProxyType({})
 
 _KNOWN_OPTIONS = ("endpoint", "profile", "region", "account", "anonymous")
-_EXTRAS = {"az": "azure"}
+_EXTRAS = {"az": "azure", "gs": "gcs"}
 """What to install for a scheme, where that has another name."""
 
 
 def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
-    """The backend for a path, a URL of `file`, `s3`, `az` or `sftp`, or `memory://name`.
+    """The backend for a path, a URL of `file`, `s3`, `gs`, `az` or `sftp`, or `memory://name`.
 
     Nothing is touched yet. A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean
     themselves. `options` are those of the storage behind a URL, without secrets; others than its
@@ -84,6 +84,12 @@ def _azure(url: str, options: Options) -> Backend:
     return _object_store(AzureBucket(parse_address(url), options))
 
 
+def _gcs(url: str, options: Options) -> Backend:
+    from datacat.backend.gcs import GcsBucket
+
+    return _object_store(GcsBucket(parse_address(url), options))
+
+
 def _object_store(bucket: Bucket) -> Backend:
     from datacat.backend.bridge import Bridge
     from datacat.backend.object_store import ObjectStoreBackend
@@ -102,7 +108,12 @@ def _sftp(url: str, _options: Options) -> Backend:
     return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
 
 
-_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {"s3": _s3, "az": _azure, "sftp": _sftp}
+_OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {
+    "s3": _s3,
+    "gs": _gcs,
+    "az": _azure,
+    "sftp": _sftp,
+}
 
 
 def _check_options(options: Options) -> None:

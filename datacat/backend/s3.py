@@ -15,7 +15,7 @@ from typing import Any
 
 from datacat.address import Address
 from datacat.backend.base import AgingRule, Stat
-from datacat.backend.bucket import Bucket
+from datacat.backend.bucket import PartsBucket
 from datacat.backend.s3_errors import EXPECTED, code_of, storage_error
 from datacat.backend.s3_rules import aging_rules
 from datacat.errors import StorageError, StorageMissing
@@ -36,7 +36,7 @@ PART_BYTES_MAX = 5 * 1024 * 1024 * 1024
 PAGE_KEYS = 1_000
 
 
-class S3Bucket(Bucket):
+class S3Bucket(PartsBucket):
     """`s3://bucket/prefix`. Options: `endpoint`, `profile`, `region`, `anonymous`.
 
     Nothing is asked of the server, and no profile is read, before the first request.

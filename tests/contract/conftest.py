@@ -14,6 +14,7 @@ from datacat.backend.posix import PosixBackend
 from datacat.backend.retry import RetryingBackend
 from tests.contract.lossy import LosingReplies
 from tests.servers.azurite import CONTAINER
+from tests.servers.gcs import BUCKET as GCS_BUCKET
 from tests.servers.s3 import BUCKET
 
 FOLDERS = [
@@ -48,12 +49,20 @@ MAKERS: dict[str, Callable[[Path], Backend]] = {
     "losing-memory": lambda folder: retrying(LosingReplies(make_memory(folder))),
     "s3": lambda folder: open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}"),
     "losing-s3": lambda folder: retrying(LosingReplies(open_s3(folder))),
+    "gcs": lambda folder: open_backend(f"gs://{GCS_BUCKET}/a b+c#é%20/{uuid.uuid4().hex}"),
     "azure": lambda folder: open_backend(f"az://{CONTAINER}/a b+c#é/{uuid.uuid4().hex}"),
     "sftp": lambda folder: open_backend(f"sftp://hub{folder}/store"),
     "losing-sftp": lambda folder: retrying(LosingReplies(open_sftp(folder))),
 }
 
-SERVERS = {"s3": "s3", "losing-s3": "s3", "azure": "azure", "sftp": "sshd", "losing-sftp": "sshd"}
+SERVERS = {
+    "s3": "s3",
+    "losing-s3": "s3",
+    "gcs": "gcs",
+    "azure": "azure",
+    "sftp": "sshd",
+    "losing-sftp": "sshd",
+}
 """Which of them need a server, as a fixture."""
 
 

@@ -44,7 +44,7 @@ def test_two_people_share_a_container(
 def test_a_large_file_goes_in_parts_and_comes_back(
     place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("datacat.backend.object_store.PART_BYTES", 1 << 20)
+    monkeypatch.setattr("datacat.backend.uploads.PART_BYTES", 1 << 20)
     data = random.Random(1).randbytes(5_500_000)
     (tmp_path / "large").write_bytes(data)
     backend = open_backend(place)

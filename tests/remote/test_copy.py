@@ -13,6 +13,7 @@ import pytest
 from datacat.store import Store
 from tests.conftest import make_client
 from tests.servers.azurite import CONTAINER
+from tests.servers.gcs import BUCKET as GCS_BUCKET
 from tests.servers.s3 import BUCKET
 from tests.trees import read_tree
 
@@ -20,15 +21,23 @@ PLACES = {
     "posix": lambda folder: str(folder / "store"),
     "s3": lambda folder: f"s3://{BUCKET}/{uuid.uuid4().hex}",
     "sftp": lambda folder: f"sftp://hub{folder}/by-ssh",
+    "gcs": lambda folder: f"gs://{GCS_BUCKET}/{uuid.uuid4().hex}",
     "azure": lambda folder: f"az://{CONTAINER}/{uuid.uuid4().hex}",
     "memory": lambda folder: f"memory://{uuid.uuid4().hex}",
 }
-SERVERS = {"s3": "s3", "sftp": "sshd", "azure": "azure"}
+SERVERS = {"s3": "s3", "sftp": "sshd", "gcs": "gcs", "azure": "azure"}
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("posix", "s3"), ("s3", "sftp"), ("sftp", "azure"), ("azure", "memory"), ("memory", "posix")],
+    [
+        ("posix", "s3"),
+        ("s3", "sftp"),
+        ("sftp", "gcs"),
+        ("gcs", "azure"),
+        ("azure", "memory"),
+        ("memory", "posix"),
+    ],
 )
 def test_versions_go_from_one_kind_to_the_other(
     first: str, second: str, source: Path, tmp_path: Path, request: pytest.FixtureRequest

@@ -20,7 +20,7 @@ def of(found: Diagnosis, check_id: str) -> list[Check]:
     return [check for check in found.checks if check.id == check_id]
 
 
-@pytest.mark.parametrize("kind", ["s3", "sftp", "azure"])
+@pytest.mark.parametrize("kind", ["s3", "sftp", "gcs", "azure"])
 def test_a_healthy_store_behind_a_network(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

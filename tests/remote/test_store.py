@@ -121,7 +121,7 @@ def test_a_listing_of_many_pages(url: str, s3: S3Server, monkeypatch: pytest.Mon
 def test_a_large_file_goes_in_parts_and_comes_back(
     url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("datacat.backend.object_store.PART_BYTES", 6 << 20)
+    monkeypatch.setattr("datacat.backend.uploads.PART_BYTES", 6 << 20)
     data = random.Random(1).randbytes(20 << 20)
     (tmp_path / "large").write_bytes(data)
     backend = open_backend(url)
@@ -145,7 +145,7 @@ def test_an_upload_in_parts_survives_every_fault(
     url: str, proxy: Proxy, fault: Fault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every kind of request of it fails once: begin, each part, complete."""
-    monkeypatch.setattr("datacat.backend.object_store.PART_BYTES", 6 << 20)
+    monkeypatch.setattr("datacat.backend.uploads.PART_BYTES", 6 << 20)
     failed: set[tuple[str, str]] = set()
 
     def choose(method: str, target: str) -> Fault:
