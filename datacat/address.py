@@ -33,6 +33,12 @@ def split_scheme(place: str) -> tuple[str, str]:
     return (found[1].lower(), place[found.end() :]) if found else ("", place)
 
 
+def is_cluster(place: str) -> bool:
+    """True for the scheduler of a cluster: `dask://HOST:PORT`, and nothing else in it."""
+    scheme, rest = split_scheme(place)
+    return scheme == "dask" and bool(rest) and rest.isprintable() and not set(rest) & set("/@? ")
+
+
 def check_place(place: str) -> None:
     """Raise `InvalidInput` when `place` is a URL that carries a password or options.
 

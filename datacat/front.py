@@ -128,6 +128,7 @@ def make_client(settings: Settings) -> Client:
         jobs=settings.jobs,
         program=f"datacat {__version__}",
         activity=settings.activity,
+        executor=settings.executor,
     )
 
 

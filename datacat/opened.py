@@ -35,7 +35,8 @@ class Client:
 
     `cache_dir` holds disposable files of this user; `jobs` is the number of worker threads;
     `program` names the client in records; `activity` lets the team know where this user's working
-    copies are. Clock and random ids can be replaced in tests.
+    copies are; `executor` is where `add` works when nobody says. Clock and random ids can be
+    replaced in tests.
     """
 
     user: str
@@ -44,6 +45,7 @@ class Client:
     jobs: int = 4
     program: str = "datacat"
     activity: bool = True
+    executor: str = "threads"
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     new_id: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
 

@@ -61,6 +61,7 @@ class Settings:
     ignore: tuple[str, ...]
     similar: float
     activity: bool
+    executor: str
     cache_dir: str
     format: str
     colour: str

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from datacat.address import check_place
+from datacat.address import check_place, is_cluster
 from datacat.errors import InvalidInput
 
 Value = str | int | float | bool | tuple[str, ...] | Mapping[str, str] | None
@@ -23,6 +23,9 @@ DEFAULT_IGNORE = (
 )
 
 LINK_MODES = ("auto", "reflink", "copy", "hardlink", "symlink")
+THREADS = "threads"
+"""The executor that is this process itself."""
+
 USER_LENGTH_MAX = 64
 _SECRET = re.compile(r"secret|password|passwd|token|credential|(^|_)key($|_)", re.IGNORECASE)
 JOBS_MAX = 256
@@ -39,6 +42,7 @@ class Shape(Enum):
     RATIO = "a number from 0 to 1"
     YES_NO = "true or false"
     PATTERNS = "a list of patterns"
+    EXECUTOR = "threads, or the scheduler of a cluster (dask://HOST:8786)"
     OPTIONS = "a table of options, each one text"
 
 
@@ -130,6 +134,15 @@ _ALL = (
         default=True,
     ),
     Key(
+        "executor",
+        Shape.EXECUTOR,
+        "where add does its work",
+        flag="--executor",
+        environment=("DATACAT_EXECUTOR",),
+        user=True,
+        default=THREADS,
+    ),
+    Key(
         "cache_dir",
         Shape.PLACE,
         "where disposable files are kept",
@@ -191,7 +204,7 @@ def parse(key: Key, raw: object, *, source: str) -> Value:
 
     Raises `InvalidInput` that names `source`, the file or the variable it was read from.
     """
-    if key.shape is Shape.PLACE and isinstance(raw, str):
+    if key.shape in (Shape.PLACE, Shape.EXECUTOR) and isinstance(raw, str):
         check_place(raw)  # first: what is wrong with a value is said by showing it
     value = _parsed(key, raw)
     if value is not None:
@@ -217,6 +230,7 @@ def _parsed(key: Key, raw: object) -> Value | None:
         Shape.RATIO: lambda: _ratio(raw),
         Shape.YES_NO: lambda: raw if isinstance(raw, bool) else _yes_no(raw),
         Shape.PATTERNS: lambda: _patterns(raw),
+        Shape.EXECUTOR: lambda: _executor(raw),
         Shape.OPTIONS: lambda: _options(raw),
     }
     return parsers[key.shape]()
@@ -231,6 +245,11 @@ def _count(raw: object) -> int | None:
 def _ratio(raw: object) -> float | None:
     ratio = _number(raw)
     return ratio if ratio is not None and 0 <= ratio <= 1 else None
+
+
+def _executor(raw: object) -> str | None:
+    text = raw.strip() if isinstance(raw, str) else ""
+    return text if text == THREADS or is_cluster(text) else None
 
 
 def _patterns(raw: object) -> tuple[str, ...] | None:

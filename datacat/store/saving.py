@@ -65,7 +65,7 @@ class Saving(Handle):
 
         `executor` has large amounts read, compressed and uploaded elsewhere: `dask://HOST:8786`, or
         any `concurrent.futures.Executor` whose workers are other processes that can reach the files
-        and the store. The version is the same.
+        and the store. The version is the same. Without it the setting `executor` decides.
 
         A folder that would make a new dataset is compared with all that the team has; `similar` of
         the result are the versions that it shares most of its content with. When it is nearly one
@@ -114,7 +114,8 @@ class Saving(Handle):
             decide=decide,
         )
         try:
-            with connected(executor) as workers:
+            chosen = self._opened.client.executor if executor is None else executor
+            with connected(chosen) as workers:
                 request = replace(request, executor=workers)
                 return save(self._opened, request, watching(listener, stop))
         finally:

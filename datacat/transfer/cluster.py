@@ -7,18 +7,18 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
-from datacat.address import split_scheme
+from datacat.address import check_place, is_cluster, split_scheme
+from datacat.config.keys import THREADS
 from datacat.errors import Failed, InvalidInput
 
 CONNECT_SECONDS = 10
-THREADS = "threads"
 
 
 def check_executor(name: str) -> str:
     """`name` itself if it is `threads` or `dask://HOST:PORT`. Raises `InvalidInput`."""
-    scheme, rest = split_scheme(name)
-    if name == THREADS or (scheme == "dask" and rest and "/" not in rest and "@" not in rest):
+    if name == THREADS or is_cluster(name):
         return name
+    check_place(name)  # first: what is wrong with it is said by showing it
     raise InvalidInput(
         f"'{name[:80]}' is no executor",
         kind="bad_executor",

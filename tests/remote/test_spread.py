@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,13 @@ def test_by_the_address_of_a_scheduler(
         with pytest.raises(InvalidInput) as wrong:
             store.add(folder, executor="spark://host")
         assert wrong.value.kind == "bad_executor"
+    # What the setting says, counts for who says nothing.
+    settled = replace(client("bob"), executor="dask://127.0.0.1:1")
+    with Store.open(str(tmp_path / "store"), client=settled) as store:
+        with pytest.raises(Failed) as away:
+            store.add(folder)
+        assert away.value.kind == "no_cluster"
+        assert not store.add(folder, executor="threads").created
 
 
 def test_a_worker_with_another_datacat_is_refused(

@@ -120,6 +120,23 @@ def test_precedence_is_the_first_that_is_given(
     assert gather(around, flags={"link": flag}, files=False).link == (flag or variable)
 
 
+def test_where_add_works(around: Surroundings) -> None:
+    assert gather(around).executor == "threads"
+    write(around.user_file, "executor = 'dask://hub:8786'")
+    assert gather(around).executor == "dask://hub:8786"
+    here = with_environment(around, DATACAT_EXECUTOR="threads")
+    assert gather(here).executor == "threads"
+    assert gather(here).sources["executor"] == "DATACAT_EXECUTOR"
+    for wrong in ("spark://hub", "dask://", "dask://hub/x", "8"):
+        with pytest.raises(InvalidInput, match=r"DATACAT_EXECUTOR.*expected threads") as caught:
+            gather(with_environment(around, DATACAT_EXECUTOR=wrong))
+        assert caught.value.kind == "bad_setting"
+    with pytest.raises(InvalidInput) as secret:
+        gather(with_environment(around, DATACAT_EXECUTOR="dask://me:canary@hub"))
+    assert secret.value.kind == "secret_in_url"
+    assert "canary" not in str(secret.value)
+
+
 def test_who_you_are_on_a_hub(around: Surroundings) -> None:
     hub = with_environment(around, JUPYTERHUB_USER="bob")
     assert gather(hub).user == "bob"
