@@ -114,7 +114,13 @@ class GcsRequests:
                 signed = await asyncio.to_thread(files._get_headers, dict(headers or {}))
                 session = await files._set_session()
                 async with session.request(
-                    method, target, headers=signed, data=body, timeout=_TIMEOUT
+                    method,
+                    target,
+                    headers=signed,
+                    data=body,
+                    timeout=_TIMEOUT,
+                    auto_decompress=False,
+                    skip_auto_headers=("Accept-Encoding",),
                 ) as answer:
                     if answer.status >= 400:
                         text = await answer.read()

@@ -86,6 +86,25 @@ class Reading(ABC):
         """Let go of it. Does nothing by default."""
 
 
+class PartedReading(Reading):
+    """A file whose parts are asked for one by one. `first` came with its description `found`.
+
+    `more(offset, length)` asks for a part beyond that, of the same state of the file.
+    """
+
+    def __init__(
+        self, found: Found, first: bytes, more: Callable[[int, int], Awaitable[bytes]]
+    ) -> None:
+        self.found = found
+        self._first = first
+        self._more = more
+
+    async def read(self, offset: int, length: int) -> bytes:
+        if offset + length <= len(self._first) or (self.found.size_bytes or 0) <= len(self._first):
+            return self._first[offset : offset + length]
+        return await self._more(offset, length)
+
+
 class Provider(ABC):
     """One place to add files from.
 

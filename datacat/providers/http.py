@@ -23,6 +23,7 @@ from datacat.providers.base import (
     BLOCK_BYTES,
     Content,
     Found,
+    PartedReading,
     Provider,
     ProviderChangedError,
     Reading,
@@ -138,7 +139,11 @@ class HttpProvider(Provider):
         data, found = await self.part(path, 0, BLOCK_BYTES, None)
         if data is None:
             return await _Streamed.begun(self, path)
-        return _InParts(self, found, data)
+
+        async def more(offset: int, length: int) -> bytes:
+            return (await self.part(path, offset, length, found))[0] or b""
+
+        return PartedReading(found, data, more)
 
     async def part(
         self, path: str, offset: int, length: int, expected: Found | None
@@ -225,21 +230,6 @@ class HttpProvider(Provider):
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-class _InParts(Reading):
-    """A file of a server that gives parts of it."""
-
-    def __init__(self, provider: HttpProvider, found: Found, first: bytes) -> None:
-        self._provider = provider
-        self.found = found
-        self._first = first
-
-    async def read(self, offset: int, length: int) -> bytes:
-        if offset + length <= len(self._first) or (self.found.size_bytes or 0) <= len(self._first):
-            return self._first[offset : offset + length]
-        data, _ = await self._provider.part(self.found.path, offset, length, self.found)
-        return data or b""
 
 
 class _Streamed(Reading):

@@ -73,6 +73,12 @@ def _s3(url: str) -> Provider:
     return S3Provider(url)
 
 
+def _gcs(url: str) -> Provider:
+    from datacat.providers.gcs import GcsProvider
+
+    return GcsProvider(url)
+
+
 def _http(url: str) -> Provider:
     from datacat.providers.http import HttpProvider
 
@@ -94,6 +100,8 @@ def _other(url: str) -> Provider:
 _OPENERS: Mapping[str, Callable[[str], Provider]] = {
     "s3": _s3,
     "s3a": _s3,
+    "gs": _gcs,
+    "gcs": _gcs,
     "http": _http,
     "https": _http,
     "sftp": _sftp,

@@ -16,6 +16,7 @@ from datacat.providers.base import (
     BLOCK_BYTES,
     Content,
     Found,
+    PartedReading,
     Provider,
     ProviderChangedError,
     Reading,
@@ -98,7 +99,11 @@ class S3Provider(Provider):
 
     async def open(self, path: str) -> Reading:
         first, found = await self._range(path, 0, BLOCK_BYTES, None)
-        return _S3Reading(self, found, first)
+
+        async def more(offset: int, length: int) -> bytes:
+            return (await self._range(path, offset, length, found))[0]
+
+        return PartedReading(found, first, more)
 
     async def _range(
         self, path: str, offset: int, length: int, expected: Found | None
@@ -161,19 +166,6 @@ class S3Provider(Provider):
             )
             # Not chained: the text of an error below may hold a URL with a password, or a key.
             raise of_provider(failed, self.url) from None
-
-
-class _S3Reading(Reading):
-    def __init__(self, provider: S3Provider, found: Found, first: bytes) -> None:
-        self._provider = provider
-        self.found = found
-        self._first = first
-
-    async def read(self, offset: int, length: int) -> bytes:
-        if offset + length <= len(self._first) or (self.found.size_bytes or 0) <= len(self._first):
-            return self._first[offset : offset + length]
-        data, _ = await self._provider._range(self.found.path, offset, length, self.found)
-        return data
 
 
 class _BeyondTheEnd(Exception):

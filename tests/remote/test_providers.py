@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -22,6 +24,8 @@ from datacat.opened import Client
 from datacat.progress import Advanced, Event, StopSignal
 from datacat.store import Store
 from tests.remote.test_store import content
+from tests.servers.gcs import BUCKET as GCS_BUCKET
+from tests.servers.gcs import GcsServer
 from tests.servers.proxy import Fault, Proxy
 from tests.servers.s3 import BUCKET, S3Server
 from tests.servers.sshd import SshServer
@@ -254,6 +258,75 @@ def test_what_hangs_is_given_up_when_told_so(bucket: str, proxy: Proxy, team: St
     helper.join()
 
 
+# A bucket of Google's
+
+
+@pytest.fixture
+def google(gcs: GcsServer) -> Callable[[str, bytes], None]:
+    """Writes to the bucket as another program does."""
+
+    def put(key: str, data: bytes) -> None:
+        query = f"uploadType=media&name={quote(key, safe='')}"
+        request = urllib.request.Request(
+            f"{gcs.endpoint}/upload/storage/v1/b/{GCS_BUCKET}/o?{query}", data
+        )
+        urllib.request.urlopen(request, timeout=20).close()
+
+    return put
+
+
+def test_a_folder_of_a_bucket_of_google(
+    gcs: GcsServer,
+    google: Callable[[str, bytes], None],
+    team: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prefix = uuid.uuid4().hex
+    expected: dict[str, bytes | str] = {
+        name: f"{number} ".encode() * 2_000 for number, name in enumerate(ODD)
+    }
+    expected |= {"scan.bin": random.Random(4).randbytes(21 << 20), "empty": b""}
+    for name, data in expected.items():
+        google(f"{prefix}/{name}", bytes(data))  # type: ignore[arg-type]
+    google(f"{prefix}/folder/", b"")
+    google(f"{prefix}-other/not.bin", b"a sibling whose name begins the same")
+    with Proxy(gcs.endpoint).running() as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        place = f"gs://{GCS_BUCKET}/{prefix}"
+        first = team.add(place, name="cmr")
+        assert first.version.added_from == place
+        assert pulled(team, first, tmp_path) == expected
+        # Unchanged: one listing says so, and nothing is read.
+        proxy.requests.clear()
+        assert not team.add(place, name="cmr").created
+        assert not [r for r in proxy.requests if "alt=media" in r.target]
+        google(f"{prefix}/a+b.bin", bytes(expected["a+b.bin"])[::-1])  # type: ignore[arg-type]
+        proxy.requests.clear()
+        assert team.add(place, name="cmr").version.changes.modified == 1
+        assert proxy.counted("GET", "alt=media") == 1 == proxy.counted("GET", "a%2Bb.bin")
+        # One that changes while it is read is read again, and all of it is of one state.
+        newest = random.Random(5).randbytes(21 << 20)
+        proxy.choose = lambda method, target: (
+            google(f"{prefix}/scan.bin", newest)
+            if "scan.bin" in target and not proxy.counted("GET", "scan.bin")
+            else None
+        )
+        proxy.requests.clear()
+        google(f"{prefix}/scan.bin", random.Random(6).randbytes(21 << 20))
+        saved = team.add(f"{place}/scan.bin", name="scan")
+        assert pulled(team, saved, tmp_path) == {"scan.bin": newest}
+        with pytest.raises(NotFound):
+            team.add(f"{place}/nothing")
+        with pytest.raises(StorageDenied) as missing:
+            team.add("gs://no-such-bucket/x")
+        assert missing.value.kind == "no_such_bucket"
+        proxy.choose = lambda method, target: (401, "x")
+        with pytest.raises(StorageDenied) as expired:
+            team.add(place)
+        assert expired.value.kind == "credentials_expired"
+
+
 # A web server
 
 
@@ -424,6 +497,7 @@ def test_a_file_system_of_somebody_else(team: Store, tmp_path: Path) -> None:
         ("s3://bucket/x", "s3fs", "datacat[s3]"),
         ("https://host/x?token=canary", "aiohttp", "datacat[http]"),
         ("sftp://host/x", "asyncssh", "datacat[sftp]"),
+        ("gs://bucket/x", "gcsfs", "datacat[gcs]"),
         ("hf://datasets/org/name", "huggingface_hub", "datacat[hf]"),
     ],
 )
@@ -431,9 +505,10 @@ def test_a_package_that_is_missing(
     team: Store, monkeypatch: pytest.MonkeyPatch, url: str, package: str, extra: str
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("datacat.providers.")]:
-        if name.rpartition(".")[2] in ("s3", "http", "sftp", "other"):
+        if name.rpartition(".")[2] in ("s3", "gcs", "http", "sftp", "other"):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "datacat.backend.s3", raising=False)
+    for name in ("s3", "gcs_errors", "gcs_requests"):
+        monkeypatch.delitem(sys.modules, f"datacat.backend.{name}", raising=False)
     monkeypatch.delitem(sys.modules, "datacat.backend.sftp_session", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(Failed) as caught:
