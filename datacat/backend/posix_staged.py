@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ from datacat.backend.system_calls import (
     start_writeback,
     temporary_name,
 )
-from datacat.errors import DatacatError, StorageError
+from datacat.errors import Corrupt, DatacatError, StorageError
 
 
 class PosixStaged(Staged):
@@ -159,6 +160,8 @@ def who_won(staged: PosixStaged, path: str, data: bytes, error: OSError) -> Crea
         open_folder(os.path.dirname(path))  # NFS may still believe that the name is absent
         if staged.is_at(path):
             return Created.CREATED
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise Corrupt(f"{path} is not a file", kind="stored_file_damaged")
         fd = os.open(path, os.O_RDONLY | OPEN_BINARY)
         try:
             # Where inode numbers are made up by the mount, bytes and link count tell.

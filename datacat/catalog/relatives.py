@@ -29,6 +29,21 @@ class Relative:
 class Relatives(References):
     """Questions about where content came from."""
 
+    def named_parts(self) -> list[tuple[str | None, int]]:
+        """The records whose parts of the index each version outside the trash names, by its
+        reference; of those that may hold content of any version, without one."""
+        found = self._all(
+            """
+            select d.name || '@v' || v.number, unnest(list_append(v.segments, v.seq))
+            from fold.versions v
+            join fold.datasets d on d.id = v.dataset_id
+            where v.trashed_seq is null and v.segments is not null
+            union all
+            select null, seq from fold.relocations
+            """
+        )
+        return [(ref, seq) for ref, seq in found]
+
     def relatives(self, added: Mapping[int, int]) -> list[Relative]:
         """The versions outside the trash that may hold content that the records `added` brought
         into the store: how many bytes of it for each seq."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from datacat.catalog.query import CatalogQuery
 from datacat.errors import Corrupt, InvalidInput
 from datacat.maintenance.log_copies import examine_log
+from datacat.maintenance.named_parts import not_named
 from datacat.maintenance.presence import examine_presence, wrong_files
 from datacat.maintenance.read_back import REPORTED_MAX, read_content
 from datacat.maintenance.unfinished import Unfinished
@@ -225,6 +226,8 @@ def verify_versions(
                 but="select key from named union all select distinct container from pieces",
             )
             broken += others
+            found = (*broken, *result.damaged, *result.missing)
+            broken += not_named(workspace, query, but=found)
     unfinished.remove()
     return replace(
         result,

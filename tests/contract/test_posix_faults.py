@@ -13,6 +13,7 @@ from datacat.backend import Created, system_calls
 from datacat.backend import posix as posix_module
 from datacat.backend.posix import PosixBackend
 from datacat.errors import (
+    Corrupt,
     NoStore,
     StorageDenied,
     StorageError,
@@ -135,6 +136,16 @@ def test_a_slot_of_somebody_else_is_never_ours(
     faults.break_call("link", code)
     assert posix.create(RECORD, b"record") is Created.EXISTS
     assert posix.create(RECORD, b"theirs") is Created.EXISTS
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("none", path)])
+def test_a_slot_that_is_no_file_is_named(posix: PosixBackend, make: Callable[[str], None]) -> None:
+    """Ours it is not: waiting for an answer would end with one that helps nobody."""
+    path = os.path.join(posix.root, RECORD)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    make(path)
+    with pytest.raises(Corrupt, match=f"{RECORD} is not a file"):
+        posix.create(RECORD, b"new")
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EACCES])

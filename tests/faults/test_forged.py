@@ -340,6 +340,23 @@ def test_a_manifest_that_its_hash_does_not_name(scene: MutableStore, forger: For
     assert key in str(pulled(scene, store, V1)[1])
 
 
+def test_a_version_that_its_own_part_of_the_index_does_not_place(
+    scene: MutableStore, forger: Forger
+) -> None:
+    """A later record says where the content is, but whoever pulls this version never reads it."""
+    forger.alter("chunks", scene.seqs[V1], "update t set digest = digest[1:16] where size = 9000")
+    store = scene.client()
+    found, error = pulled(scene, store, V1)
+    assert error is not None
+    lost = scene.versions[V1].keys() - found.keys()
+    assert lost
+    assert pulled(scene, store, EDIT)[1] is None
+    (result,) = store.verify(everything=True)
+    named = {(one.ref, one.path) for one in (*result.damaged, *result.missing)}
+    assert named == {(V1, path) for path in lost}
+    store.close()
+
+
 def test_numbers_beyond_what_adds_up(scene: MutableStore, forger: Forger) -> None:
     """Two records may say 2^63-1 bytes each: no sum of a list overflows."""
     most = (1 << 63) - 1
