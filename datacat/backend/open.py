@@ -21,18 +21,25 @@ Options = Mapping[str, str]
 NO_OPTIONS: Options = MappingProxyType({})
 
 _KNOWN_OPTIONS = ("endpoint", "profile", "region", "account", "anonymous")
-_EXTRAS = {"az": "azure", "gs": "gcs"}
-"""What to install for a scheme, where that has another name."""
+_EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure", "sftp": "sftp", "http": "http", "https": "http"}
+"""What to install for a scheme; for others the package itself."""
+
+_SPELLED = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "ssh": "sftp", "local": "file"}
+"""What other programs call the places that a store can be written to in."""
+
+_CHAIN = "::"
+"""Between the URLs of places inside of each other, as fsspec has it."""
 
 
 def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
     """The backend for a path, a URL of `file`, `s3`, `gs`, `az` or `sftp`, or `memory://name`.
 
-    Nothing is touched yet. A plain path is taken as it is: `%20`, `#`, `?` and `~` in it mean
-    themselves. `options` are those of the storage behind a URL, without secrets; others than its
-    own do not concern it. Raises `NoStore` for another scheme (`unsupported_store`) or a package
-    that is not installed (`missing_extra`), `InvalidInput` for a URL with a password and for
-    unknown options; no message shows more of the URL than its scheme until it is known to hold
+    A web server and other file systems of fsspec can be read and not written to. Nothing is touched
+    yet, but that some of those connect. A plain path is taken as it is: `%20`, `#`, `?` and `~` in
+    it mean themselves. `options` are those of the storage behind a URL, without secrets; others
+    than its own do not concern it. Raises `NoStore` for another scheme (`unsupported_store`) or a
+    package that is not installed (`missing_extra`), `InvalidInput` for a URL with a password and
+    for unknown options; no message shows more of the URL than its scheme until it is known to hold
     no secret.
     """
     scheme, rest = split_scheme(url)
@@ -46,22 +53,29 @@ def open_backend(url: str, options: Options = NO_OPTIONS) -> Backend:
         return named_memory(rest)
     check_place(url)
     _check_options(options)
-    try:
-        opener = _OPENERS[scheme]
-    except KeyError:
-        raise NoStore(
-            f"this kind of store ({scheme}://) is not supported by this version of datacat",
-            kind="unsupported_store",
-            hint="Use a folder that all of you can reach, or a newer datacat.",
-        ) from None
+    if scheme in _SPELLED:
+        raise _unsupported(scheme, f"Say {_SPELLED[scheme]}:// instead.")
+    opener = _OPENERS.get(scheme, _other)
     try:
         return opener(url, options)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        # fsspec says what is not installed in fixed text, with the package that it tried to load.
+        cause = error if error.name else error.__cause__
+        package = str(getattr(cause, "name", None) or f"of fsspec for {scheme}://")
+        extra = _EXTRAS.get(scheme)
         raise NoStore(
-            f"a store at {scheme}:// needs the package {error.name}, which is not installed",
+            f"a store at {scheme}:// needs the package {package}, which is not installed",
             kind="missing_extra",
-            commands=[f"pip install 'datacat[{_EXTRAS.get(scheme, scheme)}]'"],
+            commands=[f"pip install 'datacat[{extra}]'" if extra else f"pip install {package}"],
         ) from None
+
+
+def _unsupported(scheme: str, hint: str) -> NoStore:
+    return NoStore(
+        f"this kind of store ({scheme}://) is not supported by this version of datacat",
+        kind="unsupported_store",
+        hint=hint,
+    )
 
 
 def _posix(path: str) -> Backend:
@@ -108,11 +122,39 @@ def _sftp(url: str, _options: Options) -> Backend:
     return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
 
 
+def _web(url: str, _options: Options) -> Backend:
+    from datacat.backend.bridge import Bridge
+    from datacat.backend.web import WebBackend
+
+    bridge = Bridge()
+    store = WebBackend(parse_address(url), bridge)
+    return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
+
+
+def _other(url: str, _options: Options) -> Backend:
+    from datacat.backend.bridge import Bridge
+    from datacat.backend.other import OtherBackend
+
+    scheme, rest = split_scheme(url)
+    if scheme == "datacat" or _CHAIN in url or not rest.isprintable():
+        raise _unsupported(scheme, "Use a folder that all of you can reach.")
+    bridge = Bridge()
+    try:
+        store = OtherBackend(url, bridge)
+    except ValueError:
+        raise _unsupported(
+            scheme, "Use a folder that all of you can reach, or a newer datacat."
+        ) from None
+    return RetryingBackend(store, sleep=bridge.sleep, random=random.random)
+
+
 _OPENERS: Mapping[str, Callable[[str, Options], Backend]] = {
     "s3": _s3,
     "gs": _gcs,
     "az": _azure,
     "sftp": _sftp,
+    "http": _web,
+    "https": _web,
 }
 
 

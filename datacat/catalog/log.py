@@ -25,6 +25,7 @@ from datacat.errors import (
     Corrupt,
     DatacatError,
     OutcomeUnknown,
+    StorageDenied,
     StorageError,
     StorageMissing,
     StorageTransient,
@@ -174,17 +175,26 @@ class Log:
         What appeared while we looked is no proof: slots are filled in order, so the slot is
         looked at once more.
         """
-        slot = layout.log_record(seq)
-        following = [layout.log_bucket(seq), layout.log_bucket(seq + layout.RECORDS_PER_BUCKET)]
-        beyond = any(
-            next(iter(self._backend.keys(bucket, after=slot)), None) is not None
-            for bucket in following
-        ) or any(
+        beyond = self._is_followed(seq) or any(
             self._backend.stat(layout.bundle(first, first + size - 1)) is not None
             for size in layout.BUNDLE_SIZES
             for first in [(seq - 1) // size * size + 1]
         )
         return beyond and self.read(seq) is None
+
+    def _is_followed(self, seq: int) -> bool:
+        slot = layout.log_record(seq)
+        following = [layout.log_bucket(seq), layout.log_bucket(seq + layout.RECORDS_PER_BUCKET)]
+        try:
+            return any(
+                next(iter(self._backend.keys(bucket, after=slot)), None) is not None
+                for bucket in following
+            )
+        except StorageDenied as error:
+            if error.kind != "not_listed":
+                raise
+            # Nobody can commit to such a place, so that no gap can be filled there.
+            return self._backend.stat(layout.log_record(seq + 1)) is not None
 
     # Appending
 

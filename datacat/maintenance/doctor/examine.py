@@ -6,7 +6,7 @@ import threading
 
 from datacat.errors import DatacatError
 from datacat.maintenance.doctor import machine, place, remote, team
-from datacat.maintenance.doctor.visit import CheckFunction, Subject, Visit, advice, fail
+from datacat.maintenance.doctor.visit import CheckFunction, Subject, Visit, advice, fail, note
 from datacat.model import Check, Diagnosis
 
 DEADLINE_SECONDS = 15.0
@@ -74,7 +74,9 @@ def _isolated(
         try:
             said.extend(check(visit))
         except DatacatError as error:
-            said.append(fail(check_id, error.message, advice(error)))
+            # A place without listings is read all the same.
+            say = note if error.kind == "not_listed" else fail
+            said.append(say(check_id, error.message, advice(error)))
         except OSError as error:
             said.append(fail(check_id, f"{error.filename or check_id}: {error.strerror or error}"))
         except Exception as error:  # noqa: BLE001 - the outermost handler of this thread

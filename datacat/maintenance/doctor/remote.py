@@ -49,7 +49,8 @@ def permissions(visit: Visit) -> Checks:
         try:
             step()
         except StorageDenied as error:
-            say = fail if verb in ("read", "list") else note
+            needed = verb in ("read", "list") and error.kind != "not_listed"
+            say = fail if needed else note
             yield say("permissions", f"you may not {verb}: {error.message}", advice(error))
         else:
             allowed.append(verb)
