@@ -8,10 +8,10 @@ version is read where it lies: nothing is pulled, and only the chunks that are t
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any, ClassVar
 
+from datacat import this_process
 from datacat.front import open_store
 from datacat.inside.file_system import ReachFileSystem
 from datacat.inside.reach import Reach
@@ -44,14 +44,15 @@ class DatacatFileSystem(ReachFileSystem):
         super().__init__(self._opened, **options)
         self._store, self._user, self._cache_dir = store, user, cache_dir
         self._chunk_cache_bytes = chunk_cache_bytes
-        self._process = os.getpid()
+        self._process = this_process.number
         self._lock = threading.Lock()
         self._of_process: Reach | None = None
 
     def _opened(self) -> Reach:
-        if self._process != os.getpid():
+        if self._process != this_process.number:
             # Not the parent's lock: one of its threads may have held it while it was forked.
-            self._process, self._lock, self._of_process = os.getpid(), threading.Lock(), None
+            self._process = this_process.number
+            self._lock, self._of_process = threading.Lock(), None
         found = self._of_process
         if found is None:
             with self._lock:

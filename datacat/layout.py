@@ -71,6 +71,11 @@ def copy(copy_id: str) -> str:
     return f"{COPIES}{copy_id}.json"
 
 
+def is_pack(key: str) -> bool:
+    """True for a container that holds many chunks."""
+    return key.startswith(PACKS)
+
+
 def is_whole(key: str) -> bool:
     """True for a container that holds one object's plain bytes."""
     return key.startswith(WHOLE)

@@ -61,6 +61,9 @@ class RetryingBackend(Backend):
     def read(self, key: str, *, limit_bytes: int | None = None) -> bytes:
         return self.retried(lambda: self.backend.read(key, limit_bytes=limit_bytes))
 
+    def read_into(self, key: str, offset: int, buffer: memoryview) -> int:
+        return self.retried(lambda: self.backend.read_into(key, offset, buffer))
+
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         return self.retried(lambda: self.backend.read_range(key, offset, length))
 

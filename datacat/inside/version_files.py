@@ -6,6 +6,7 @@ import posixpath
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from datacat import text
@@ -13,8 +14,8 @@ from datacat.catalog.query import CatalogQuery
 from datacat.digest import digest_function
 from datacat.errors import Corrupt, NotFound
 from datacat.inside import used
-from datacat.inside.in_order import InOrder
 from datacat.inside.named_content import Named, damaged
+from datacat.inside.small_files import Place, SmallFiles
 from datacat.manifest.listing import FileListing, ListedFile
 from datacat.model import Kind, Version
 from datacat.objects.parts import choose_parts, drop_endless
@@ -25,7 +26,7 @@ from datacat.transfer.chunk_cache import ChunkCache
 from datacat.transfer.content import Content, Nothing
 from datacat.transfer.located import Located
 from datacat.transfer.pieces import make_pieces, piece_columns, piece_of
-from datacat.transfer.random_read import bring_small, content_at, small_place
+from datacat.transfer.random_read import content_at
 from datacat.working_copy.lookup import attach_index, attach_manifest
 
 TOGETHER_FILES = 1_024
@@ -56,11 +57,19 @@ class VersionFiles:
         self._lock = threading.Lock()
         self._contents: OrderedDict[bytes, tuple[Content | None, int]] = OrderedDict()
         self._weight = 0
-        self._in_order = InOrder()
         self.ref = version.ref
         with Workspace() as workspace:
             attach_manifest(store, workspace, query, version, "version_files")
             self.listing = FileListing(workspace, "version_files")
+        self._small: SmallFiles | None = None
+        if store.backend.capabilities.local:
+            self._small = SmallFiles(
+                self.listing,
+                store.backend,
+                self._look_up_small,
+                cache=cache,
+                digest=digest_function(store.algorithm),
+            )
 
     # Names
 
@@ -129,20 +138,14 @@ class VersionFiles:
     def read(self, file: ListedFile) -> bytes:
         """All of a file, with less ado than to open it. Raises as `content` and its `read` do.
 
-        When small files are read in the order of their paths, the next ones are brought with it.
+        Small files of a store on a drive are brought together, see `small_files`.
         """
-        content = self._content(file)
-        place = small_place(content)
         try:
-            if place is None:
-                return content.read()
-            self._in_order.reads(file.number)
-            data = self._cache.get(place)
-            if data is None and (count := self._in_order.worth_bringing()) > 1:
-                numbers = range(file.number, min(file.number + count, len(self.listing)))
-                bring_small(self._known(numbers))
-                data = self._cache.get(place)
-            return content.read() if data is None else bytes(data)
+            data = self._small.read(file) if self._small is not None else None
+            if data is not None:
+                used.tell(self.ref)
+                return data
+            return self._content(file).read()
         except Corrupt as error:
             raise damaged(self.ref, file.path, error) from error
 
@@ -162,12 +165,6 @@ class VersionFiles:
             raise damaged(self.ref, file.path, lost)
         return content
 
-    def _known(self, numbers: range) -> list[Content]:
-        """The contents of these entries, as far as their places were looked up."""
-        with self._lock:
-            found = (self._contents.get(self.listing.digest(number)) for number in numbers)
-            return [one[0] for one in found if one is not None and one[0] is not None]
-
     def _together(self, file: ListedFile) -> Sequence[ListedFile]:
         """The file, and those of its neighbours that are worth looking up with it."""
         chosen, size = [file], file.size
@@ -185,32 +182,48 @@ class VersionFiles:
 
     def _locate(self, files: Sequence[ListedFile]) -> None:
         """Look up where the content of `files` lies, with one query for all of them."""
-        query = CatalogQuery(self._store.catalog.sync(), store=self._store.backend.url)
-        try:
-            with Workspace() as workspace:
-                workspace.execute("create table needed (digest blob, size bigint)")
-                workspace.load("needed", {(file.digest, file.size) for file in files})
-                attach_index(self._store, workspace, query, needed=self.version)
-                choose_parts(workspace, "needed", into="parts")
-                drop_endless(workspace, "needed", parts="parts")
-                make_pieces(workspace, "parts", into="pieces")
-                rows = workspace.rows(
-                    f"select object, {piece_columns('p')} from pieces p order by object, ordinal"
-                )
-                for digest, parts in _by_object(rows):
-                    self._remember(digest, parts)
-            for file in files:
-                if file.digest not in self._contents:
-                    self._contents[file.digest] = (None, FILE_WEIGHT)
-                    self._weight += FILE_WEIGHT
-        finally:
-            # A process that is forked must not find a connection of its parent's.
-            self._store.catalog.close()
+        with self._pieces({(file.digest, file.size) for file in files}) as workspace:
+            rows = workspace.rows(
+                f"select object, {piece_columns('p')} from pieces p order by object, ordinal"
+            )
+            for digest, parts in groupby(rows, key=lambda row: row[0]):
+                self._remember(digest, parts)
+        for file in files:
+            if file.digest not in self._contents:
+                self._contents[file.digest] = (None, FILE_WEIGHT)
+                self._weight += FILE_WEIGHT
         asked = files[0].digest
         self._contents.move_to_end(asked)
         while self._weight > REMEMBERED_WEIGHT and next(iter(self._contents)) != asked:
             _, (_, weight) = self._contents.popitem(last=False)
             self._weight -= weight
+
+    def _look_up_small(self, files: Sequence[ListedFile]) -> Iterator[Place]:
+        """Where those of `files` lie that are one chunk, made against nothing."""
+        with self._pieces({(file.digest, file.size) for file in files}) as workspace:
+            yield from workspace.rows(
+                """
+                select object, container, "offset", stored_size, codec from pieces
+                where parts = 1 and chunk = object and container is not null and r_chunk is null
+                """
+            )
+
+    @contextmanager
+    def _pieces(self, needed: set[tuple[bytes, int]]) -> Iterator[Workspace]:
+        """A workspace whose table `pieces` says where content of these digests and sizes lies."""
+        query = CatalogQuery(self._store.catalog.sync(), store=self._store.backend.url)
+        try:
+            with Workspace() as workspace:
+                workspace.execute("create table needed (digest blob, size bigint)")
+                workspace.load("needed", needed)
+                attach_index(self._store, workspace, query, needed=self.version)
+                choose_parts(workspace, "needed", into="parts")
+                drop_endless(workspace, "needed", parts="parts")
+                make_pieces(workspace, "parts", into="pieces")
+                yield workspace
+        finally:
+            # A process that is forked must not find a connection of its parent's.
+            self._store.catalog.close()
 
     def _remember(self, digest: bytes, parts: Iterator[Row]) -> None:
         rows = list(parts)
@@ -226,7 +239,3 @@ class VersionFiles:
         )
         self._contents[digest] = (content, len(located) + FILE_WEIGHT)
         self._weight += len(located) + FILE_WEIGHT
-
-
-def _by_object(rows: Iterator[Row]) -> Iterator[tuple[bytes, Iterator[Row]]]:
-    return groupby(rows, key=lambda row: row[0])

@@ -79,6 +79,10 @@ class FileListing:
         """The digest of the entry at this place of the order; empty but for files."""
         return self._digests[number]
 
+    def size(self, number: int) -> int:
+        """The size in bytes of the entry at this place of the order."""
+        return self._sizes[number]
+
     def find(self, path: str) -> ListedFile | None:
         """What is at `path`: a file, a link, a folder (also one that only holds others), or None.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from datacat import this_process
 
 STEP_BYTES = 2 * 1024 * 1024
 """What one task brings: large enough to be worth a request, small enough to be soon there."""
@@ -16,17 +18,13 @@ THREADS = 3
 
 Data = bytes | memoryview
 
-_process = os.getpid()
-"""This process, without asking the system for every read."""
 
+class Task(NamedTuple):
+    """Pieces `first` to `last` (not included) that a thread brings."""
 
-def _note_process() -> None:
-    global _process  # noqa: PLW0603 - it changes at a fork, and only there
-    _process = os.getpid()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_process)
+    first: int
+    last: int
+    future: Future[Sequence[Data] | None]
 
 
 class Ahead:
@@ -34,8 +32,9 @@ class Ahead:
 
     `load(first, last)` brings a range of pieces, or only prepares them and gives None; what it
     raises is dropped, for who reads the piece will see it again. `start(index)` is where a piece
-    begins, `count` how many there are. Used by one thread at a time; its own threads begin with the
-    first task.
+    begins, `count` how many there are. Each task brings about `step_bytes`, up to `ahead_bytes`
+    before they are wanted. Used by one thread at a time; its own threads, up to `threads`, begin
+    with the first task.
     """
 
     def __init__(
@@ -44,25 +43,43 @@ class Ahead:
         *,
         start: Callable[[int], int],
         count: int,
+        step_bytes: int | None = None,
+        ahead_bytes: int | None = None,
+        threads: int = THREADS,
     ) -> None:
         self.arrived: dict[int, Data] = {}
         """The pieces that were brought and not yet read past, by their numbers."""
         self._load = load
         self._start = start
         self._count = count
+        self._step_bytes = step_bytes or STEP_BYTES
+        self._ahead_bytes = ahead_bytes or AHEAD_BYTES
+        self._threads = threads
         self._expected = -1
         self._in_order = 0
         self._asked_to = 0
-        self._tasks: deque[tuple[int, Future[Sequence[Data] | None]]] = deque()
+        self._tasks: deque[Task] = deque()
+        self._coming: list[Task] = []
         self._pool: ThreadPoolExecutor | None = None
-        self._process = _process
+        self._process = this_process.number
 
     def about_to_read(self, first: int, last: int) -> None:
-        """Pieces `first` to `last` (not included) are wanted now: waits for those on their way."""
-        if self._process != _process:
+        """Pieces `first` to `last` (not included) are wanted now: waits for those on their way.
+
+        Which then have not `arrived`, the caller brings.
+        """
+        self.claim(first, last)
+        self.wait()
+
+    def claim(self, first: int, last: int, *, more: bool = True) -> None:
+        """As `about_to_read`, without waiting: the caller brings what `has` does not know, and then
+        waits for the rest. What no thread has begun, who wants it does sooner. `more`: ask for what
+        follows."""
+        if self._process != this_process.number:
             # A forked process has none of its parent's threads.
-            self._pool, self._process = None, _process
+            self._pool, self._process = None, this_process.number
             self._tasks.clear()
+            self._coming.clear()
             self._asked_to = first
         if first != self._expected and first != self._expected - 1:
             self._asked_to, self._in_order = first, 0
@@ -72,20 +89,31 @@ class Ahead:
             self._in_order += 1
         self._expected = last
         while self._tasks and self._tasks[0][0] < last:
-            self._take(*self._tasks.popleft())
+            task = self._tasks.popleft()
+            if not task.future.cancel():
+                self._coming.append(task)
         while self.arrived and (index := next(iter(self.arrived))) < first:
             del self.arrived[index]
-        if self._in_order >= 2:
+        if more and self._in_order >= 2:
             self._ask(last)
 
-    def _take(self, begin: int, task: Future[Sequence[Data] | None]) -> None:
-        # To wait for one is cheaper by what it raises than by `wait`.
-        if not task.cancelled() and task.exception() is None:
-            self.arrived.update(enumerate(task.result() or (), begin))
+    def has(self, index: int) -> bool:
+        """Whether a piece has arrived, or will after `wait`, unless something goes wrong."""
+        return index in self.arrived or any(
+            task.first <= index < task.last for task in self._coming
+        )
+
+    def wait(self) -> None:
+        """For those that were claimed and are on their way."""
+        for task in self._coming:
+            # To wait for one is cheaper by what it raises than by `wait`.
+            if task.future.exception() is None:
+                self.arrived.update(enumerate(task.future.result() or (), task.first))
+        self._coming.clear()
 
     def _forget(self, first: int) -> None:
-        for _, task in self._tasks:
-            task.cancel()
+        for task in self._tasks:
+            task.future.cancel()
         self._tasks.clear()
         self.arrived.clear()
         self._in_order = 0
@@ -93,19 +121,19 @@ class Ahead:
 
     def _ask(self, position: int) -> None:
         begin = max(self._asked_to, position)
-        limit = self._start(min(position, self._count)) + AHEAD_BYTES
-        while begin < self._count and self._start(begin) + STEP_BYTES <= limit:
-            end = begin + 1
-            while end < self._count and self._start(end + 1) - self._start(begin) <= STEP_BYTES:
+        limit = self._start(min(position, self._count)) + self._ahead_bytes
+        while begin < self._count and self._start(begin) + self._step_bytes <= limit:
+            end, until = begin + 1, self._start(begin) + self._step_bytes
+            while end < self._count and self._start(end + 1) <= until:
                 end += 1
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="datacat-ahead")
-            self._tasks.append((begin, self._pool.submit(self._load, begin, end)))
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="datacat-ahead")
+            self._tasks.append(Task(begin, end, self._pool.submit(self._load, begin, end)))
             self._asked_to = begin = end
 
     def close(self) -> None:
         """Ask for nothing more, and wait for what is under way."""
         self._forget(0)
-        if self._pool is not None and self._process == _process:
+        if self._pool is not None and self._process == this_process.number:
             self._pool.shutdown(cancel_futures=True)
         self._pool = None

@@ -40,6 +40,9 @@ class ChunkCache:
                 self._entries.move_to_end(place)
             return data
 
+    def __contains__(self, place: Place) -> bool:
+        return place in self._entries
+
     def put(self, place: Place, data: bytes | memoryview) -> None:
         """Keep `data`, and let go of what was not used for longest."""
         with self._lock:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from pathlib import Path
 
 from datacat.digest import BLOCK_BYTES, checksums
-from datacat.errors import Corrupt, StorageError
 from datacat.transfer.ahead import Ahead
+from datacat.transfer.container_file import ContainerFile
 from datacat.transfer.content import Content, Reading
 from datacat.transfer.located import Located
 
@@ -20,8 +18,6 @@ What the system has in its memory comes sooner than another thread can be asked 
 
 SLOW_BLOCKS = 4
 """So many more slow blocks than others: one may only have waited for the processor."""
-
-_BINARY = getattr(os, "O_BINARY", 0)
 
 
 class InPlace(Content):
@@ -49,15 +45,9 @@ class InPlace(Content):
 class _InPlaceReading(Reading):
     def __init__(self, content: InPlace, *, ahead: bool) -> None:
         self._content = content
-        self._key = content.located.one_piece_in
         self._size = content.size
-        try:
-            self._fd = os.open(content.path, os.O_RDONLY | _BINARY)
-        except FileNotFoundError as error:
-            raise Corrupt(f"{self._key} is missing", kind="container_missing") from error
-        except OSError as error:
-            raise self._failed(error) from error
         located = content.located
+        self._file = ContainerFile(located.one_piece_in or content.path.name, content.path)
         several = len(located) > 1
         self._ahead = (
             Ahead(self._verify_all, start=located.start, count=len(located))
@@ -83,7 +73,7 @@ class _InPlaceReading(Reading):
             if index == self._held:
                 part[:] = self._block[skip : skip + len(part)]
             elif verified[index]:
-                self._fill(self._content.begin + begin, part)
+                self._file.fill(self._content.begin + begin, part)
             elif len(part) == self._content.located.piece(index).size:
                 self._bring(index, part)  # where it is wanted: no second read
             else:
@@ -110,47 +100,12 @@ class _InPlaceReading(Reading):
         """Fill `buffer` with a block that has its checksum."""
         piece = self._content.located.piece(index)
         block = buffer[: piece.size]
-        self._fill(piece.offset, block)
+        self._file.fill(piece.offset, block)
         if checksums(block) != piece.checksums:
-            raise self._damaged()
+            raise self._file.damaged()
         self._content.verified[index] = 1
-
-    def _fill(self, offset: int, buffer: memoryview) -> None:
-        done = 0
-        while done < len(buffer):
-            try:
-                count = _read_at(self._fd, offset + done, buffer[done:])
-            except OSError as error:
-                raise self._failed(error) from error
-            if count == 0:
-                raise self._damaged()
-            done += count
-
-    def _damaged(self) -> Corrupt:
-        return Corrupt(f"{self._key} is damaged", kind="container_damaged")
-
-    def _failed(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot read {self._key}: {error.strerror or error}")
 
     def close(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-_position = threading.Lock()
-
-
-_HAS_PREADV = hasattr(os, "preadv")
-
-
-def _read_at(fd: int, offset: int, buffer: memoryview) -> int:
-    if _HAS_PREADV:
-        return os.preadv(fd, [buffer], offset)
-    with _position:  # Windows: there is only the file's own position
-        os.lseek(fd, offset, os.SEEK_SET)
-        data = os.read(fd, len(buffer))
-    buffer[: len(data)] = data
-    return len(data)
+        self._file.close()

@@ -114,6 +114,30 @@ class Located:
             frames.append(Frame(self._digests[number], offset, stored, size, packed, check))
         return (self._names[place], frames) if frames else None
 
+    def is_plain(self, index: int) -> bool:
+        """Whether a piece lies as it is."""
+        _, _, _, _, reference, packed, _ = _RECORD.unpack_from(self._records, index * _RECORD.size)
+        return not packed and reference == _NONE
+
+    def plain_row(self, first: int, last: int) -> tuple[str, list[Frame]]:
+        """As many pieces from `first` on as lie as they are, one directly behind the other, in one
+        container: the container and these pieces, perhaps none. Ends before `last`."""
+        records = memoryview(self._records)[first * _RECORD.size : last * _RECORD.size]
+        frames: list[Frame] = []
+        end = place = -1
+        for number, record in enumerate(_RECORD.iter_unpack(records), first):
+            offset, size, _, container, reference, packed, checksum = record
+            if packed or reference != _NONE:
+                break
+            if not frames:
+                end, place = offset, container
+            if container != place or offset != end:
+                break
+            end = offset + size
+            check = int.from_bytes(checksum, "little")
+            frames.append(Frame(self._digests[number], offset, size, size, False, check))
+        return (self._names[place], frames) if frames else ("", [])
+
     @property
     def one_piece_in(self) -> str | None:
         """The container, if the content was stored as one piece; None if it is made of several."""

@@ -6,23 +6,24 @@ that do not have the checksum and the digest that the index states are never han
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from datacat import layout
 from datacat.backend import Backend
-from datacat.errors import Corrupt, StorageError
+from datacat.errors import Corrupt
 from datacat.progress import StopSignal
-from datacat.transfer.ahead import AHEAD_BYTES, Ahead, Data
-from datacat.transfer.ahead import STEP_BYTES as AHEAD_STEP_BYTES
-from datacat.transfer.chunk_cache import ChunkCache, Place
+from datacat.transfer.ahead import THREADS, Ahead, Data
+from datacat.transfer.chunk_cache import ChunkCache
 from datacat.transfer.content import Content, Reading
 from datacat.transfer.executor import batched, run_bounded, threads
 from datacat.transfer.in_place import InPlace
 from datacat.transfer.located import Located
-from datacat.transfer.pieces import GAP_BYTES, Piece, PieceReader
-from datacat.transfer.stretch import Buffers, Frame, read_stretch
+from datacat.transfer.pace import Pace
+from datacat.transfer.pieces import Piece, PieceReader
+from datacat.transfer.straight import Straight
+from datacat.transfer.stretch import Buffers, read_stretch
 
 STEP_BYTES = 4 * 1024 * 1024
 """A longer range is brought by several threads, so much at a time by each."""
@@ -34,7 +35,9 @@ PASSING_BYTES_MIN = 256 * 1024
 """Whoever reads so much at once from a store on a drive passes through: the operating system has it
 in its cache, and to keep it here as well would cost more than to read it."""
 
-_small = Buffers(2)
+DRIVE_STEP_BYTES = 512 * 1024
+DRIVE_AHEAD_BYTES = 4 * 1024 * 1024
+"""From a drive less at once is brought ahead: it comes soon, and is still near the processor."""
 
 
 def content_at(
@@ -72,7 +75,7 @@ class _Chunks(Content):
         self._reader = PieceReader(backend)
         self._cache = cache
         self._digest = digest
-        self._jobs = jobs
+        self.jobs = jobs
 
     def open(self, *, ahead: bool = True) -> Reading:
         return _ChunksReading(self, ahead=ahead)
@@ -91,6 +94,10 @@ class _Chunks(Content):
         """The plain bytes of a piece, if they are still in the cache."""
         return self._cache.get(self.located.place(index))
 
+    def straight(self) -> Straight:
+        """What reads long rows of chunks to where they are wanted."""
+        return Straight(self.located, self._backend, self._digest)
+
     def in_a_row(self, first: int, last: int, buffers: Buffers) -> Sequence[Data]:
         """As `get`, kept nowhere but in `buffers`, for what is read once and lies in a row."""
         row = None if self.kept(first) is not None else self.located.row(first, last)
@@ -102,15 +109,6 @@ class _Chunks(Content):
             return [*before, *self.in_a_row(middle, last, buffers)]
         container, frames = row
         return read_stretch(self._backend, container, frames, digest=self._digest, buffers=buffers)
-
-    def bring(self, container: str, frames: Sequence[Frame]) -> None:
-        """Put what lies at `frames` into the cache; nothing of it when some is damaged."""
-        with contextlib.suppress(Corrupt, StorageError):
-            brought = read_stretch(
-                self._backend, container, frames, digest=self._digest, buffers=_small
-            )
-            for frame, data in zip(frames, brought, strict=True):
-                self._cache.put((container, frame.offset), bytes(data))
 
     def get(
         self,
@@ -137,17 +135,17 @@ class _Chunks(Content):
     def _load_all(self, pieces: list[Piece]) -> list[bytes | memoryview]:
         if not pieces:
             return []
-        if sum(piece.size for piece in pieces) <= STEP_BYTES or self._jobs == 1:
+        if sum(piece.size for piece in pieces) <= STEP_BYTES or self.jobs == 1:
             return self._load(pieces)
         mean = max(1, sum(piece.size for piece in pieces) // len(pieces))
         parts = list(enumerate(batched(pieces, max(1, STEP_BYTES // mean))))
-        with threads(min(self._jobs, len(parts))) as executor:
+        with threads(min(self.jobs, len(parts))) as executor:
             done = dict(
                 run_bounded(
                     executor,
                     lambda part: (part[0], self._load(part[1])),
                     parts,
-                    jobs=self._jobs,
+                    jobs=self.jobs,
                     stop=StopSignal(),
                 )
             )
@@ -164,87 +162,130 @@ class _Chunks(Content):
         return good
 
 
-def small_place(content: Content) -> Place | None:
-    """Where a content lies in the cache that is one chunk, on a drive; None for any other."""
-    if isinstance(content, _Chunks) and content.on_a_drive and len(content.located) == 1:
-        return content.located.place(0)
-    return None
-
-
-def bring_small(contents: Sequence[Content]) -> None:
-    """Put contents that have a `small_place` into their cache, those that lie in a row at once.
-
-    What is damaged is left out: who reads it will see it again.
-    """
-    rows: dict[str, list[tuple[Frame, _Chunks]]] = {}
-    for content in contents:
-        if isinstance(content, _Chunks) and len(content.located) == 1:
-            row = content.located.row(0, 1)
-            if row is not None and content.kept(0) is None:
-                rows.setdefault(row[0], []).append((row[1][0], content))
-    for container, found in rows.items():
-        found.sort(key=lambda one: one[0].offset)
-        for part in _near(found):
-            part[0][1].bring(container, [frame for frame, _ in part])
-
-
-def _near(
-    found: Sequence[tuple[Frame, _Chunks]],
-) -> Iterator[Sequence[tuple[Frame, _Chunks]]]:
-    """Those that one read takes: no wide gap in between, and not too much in all."""
-    begin = 0
-    for number, (frame, _) in enumerate(found):
-        last = found[number - 1][0]
-        far = frame.offset > last.offset + last.stored_size + GAP_BYTES
-        if number > begin and (far or frame.offset - found[begin][0].offset > STEP_BYTES):
-            yield found[begin:number]
-            begin = number
-    if found:
-        yield found[begin:]
-
-
 class _ChunksReading(Reading):
     def __init__(self, content: _Chunks, *, ahead: bool) -> None:
         self._content = content
         located = content.located
-
-        buffers = Buffers(AHEAD_BYTES // AHEAD_STEP_BYTES + 2)
+        on_a_drive = content.on_a_drive
+        step, most = (DRIVE_STEP_BYTES, DRIVE_AHEAD_BYTES) if on_a_drive else (None, None)
+        buffers = Buffers(DRIVE_AHEAD_BYTES // DRIVE_STEP_BYTES + 2)
 
         def load(first: int, last: int) -> Sequence[Data]:
-            if content.on_a_drive:
+            if on_a_drive:
                 return content.in_a_row(first, last, buffers)
             return content.get(first, last)
 
-        self._ahead = Ahead(load, start=located.start, count=len(located)) if ahead else None
+        self._straight = content.straight() if on_a_drive else None
+        self._pace = Pace()
+        self._ahead = (
+            Ahead(
+                load,
+                start=located.start,
+                count=len(located),
+                step_bytes=step,
+                ahead_bytes=most,
+                threads=max(1, min(THREADS, content.jobs - 1)),
+            )
+            if ahead
+            else None
+        )
         self._arrived = MappingProxyType(self._ahead.arrived if self._ahead is not None else {})
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
+        passes = len(buffer) >= PASSING_BYTES_MIN
+        for begin in range(0, len(buffer), AT_ONCE_BYTES):
+            part = buffer[begin : begin + AT_ONCE_BYTES]
+            if passes and self._straight is not None:
+                began = time.perf_counter()
+                self._fill_passing(offset + begin, part, self._straight)
+                self._pace.took(len(part), time.perf_counter() - began)
+            else:
+                self._fill(offset + begin, part)
+
+    def _fill(self, offset: int, buffer: memoryview) -> None:
         located = self._content.located
-        passes = self._content.on_a_drive and len(buffer) >= PASSING_BYTES_MIN
-        done = 0
-        while done < len(buffer):
-            first = located.index_at(offset + done)
-            until = min(offset + len(buffer), offset + done + AT_ONCE_BYTES)
-            last = located.index_at(until - 1) + 1
-            if self._ahead is not None:
-                self._ahead.about_to_read(first, last)
-            skip = offset + done - located.start(first)
-            if last == first + 1:
-                # Most reads are short, and go on where the last one was.
-                data = self._arrived.get(first) or self._content.kept(first)
-                if data is not None:
-                    buffer[done:] = memoryview(data)[skip : skip + len(buffer) - done]
-                    return
-            passing = range(0)
-            if passes:
-                # Not what is wanted in part: who reads on needs the rest.
-                passing = range(first + (skip > 0), last - (located.start(last) > until))
-            for data in self._content.get(first, last, passing=passing, arrived=self._arrived):
-                part = memoryview(data)[skip : skip + len(buffer) - done]
-                buffer[done : done + len(part)] = part
-                done += len(part)
-                skip = 0
+        first, last = located.index_at(offset), located.index_at(offset + len(buffer) - 1) + 1
+        if self._ahead is not None:
+            self._ahead.about_to_read(first, last)
+        skip = offset - located.start(first)
+        if last == first + 1:
+            # Most reads are short, and go on where the last one was.
+            data = self._arrived.get(first) or self._content.kept(first)
+            if data is not None:
+                buffer[:] = memoryview(data)[skip : skip + len(buffer)]
+                return
+        _copy(self._content.get(first, last, arrived=self._arrived), buffer, skip)
+
+    def _fill_passing(self, offset: int, buffer: memoryview, straight: Straight) -> None:
+        """Fill `buffer` with what is not kept. Other threads help with a part of it, and go on with
+        what follows while the caller looks at what it got."""
+        located, ahead = self._content.located, self._ahead
+        first, last = located.index_at(offset), located.index_at(offset + len(buffer) - 1) + 1
+        if ahead is not None:
+            ahead.claim(first, last, more=self._pace.helped)
+        index, later = first, []
+        while index < last:
+            if ahead is not None and ahead.has(index):
+                later.append(index)
+                index += 1
+                continue
+            stop = index + 1
+            while stop < last and not (ahead is not None and ahead.has(stop)):
+                stop += 1
+            index += self._bring(index, stop, offset, buffer, straight)
+        if ahead is not None:
+            ahead.wait()
+        for index in later:
+            data = self._arrived.get(index)
+            if data is None:  # what went wrong in another thread goes wrong again in this one
+                self._bring(index, index + 1, offset, buffer, straight)
+            else:
+                _put(data, located.start(index) - offset, buffer)
+
+    def _bring(
+        self, index: int, stop: int, offset: int, buffer: memoryview, straight: Straight
+    ) -> int:
+        """How many of the pieces from `index` on were brought, at least one."""
+        located = self._content.located
+        place = located.start(index) - offset
+        if place >= 0:
+            while stop > index and located.start(stop) - offset > len(buffer):
+                stop -= 1
+            count = straight.read(index, stop, buffer[place:]) if stop > index else 0
+            if count:
+                return count
+        held = straight.held(index)
+        if held is not None:
+            _put(held, place, buffer)
+            return 1
+        count = 1
+        while index + count < stop and not located.is_plain(index + count):
+            count += 1
+        found = self._content.get(index, index + count, passing=range(index, index + count - 1))
+        for number, data in enumerate(found, index):
+            _put(data, located.start(number) - offset, buffer)
+        return count
 
     def close(self) -> None:
         if self._ahead is not None:
             self._ahead.close()
+        if self._straight is not None:
+            self._straight.close()
+
+
+def _put(data: Data, place: int, buffer: memoryview) -> None:
+    """Copy a piece that begins at `place`, which may be before the buffer; what fits of it."""
+    skip = max(0, -place)
+    begin = max(0, place)
+    part = memoryview(data)[skip : skip + len(buffer) - begin]
+    buffer[begin : begin + len(part)] = part
+
+
+def _copy(found: Sequence[Data], buffer: memoryview, skip: int) -> None:
+    """Fill `buffer` with what was found, but for `skip` bytes at its beginning."""
+    done = 0
+    for data in found:
+        part = memoryview(data)[skip : skip + len(buffer) - done]
+        buffer[done : done + len(part)] = part
+        done += len(part)
+        skip = 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import datacat
+from datacat import refs
 from datacat.errors import Corrupt
 from datacat.filesystem import DatacatFileSystem
+from datacat.inside.reach import Reach
 from datacat.transfer.stretch import Buffers
 from tests.chunked import added
 from tests.conftest import make_client, make_store
@@ -29,6 +33,44 @@ def test_memory_is_used_again_only_when_nobody_has_a_view_of_it() -> None:
     again = buffers.take(8)
     assert again.obj is place
     assert len(again) == 8
+
+
+def mixed() -> dict[str, bytes]:
+    """Small files of every kind, and others among them."""
+    plain = {f"{number:03}": noise(900 + number, number) for number in range(120)}
+    plain |= {f"{number:03}.csv": b"%d,a,b\n" % number * 300 for number in range(60)}
+    plain |= {"again/" + name: plain[name] for name in list(plain)[::7]}
+    return plain | {"050.nothing": b"", "051.large": noise(1_200_000, 1), "052": noise(300_000, 2)}
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 30_000, 1 << 24])
+def test_small_files_are_what_was_saved_in_any_order(tmp_path: Path, cache_bytes: int) -> None:
+    plain = mixed()
+    store = make_store("posix", tmp_path, client=make_client(tmp_path))
+    added(store, tmp_path / "cmr", plain, name="cmr")
+    (tmp_path / "cmr" / "link").symlink_to("003.csv")
+    store.add(tmp_path / "cmr", name="cmr")
+    plain["link"] = plain["003.csv"]
+    files = Reach(store._opened, cache_bytes=cache_bytes).version(refs.parse("cmr@v2"))
+    for _ in range(2):
+        orders = [sorted(plain), random.Random(1).sample(sorted(plain), len(plain))]
+        for name in (name for order in orders for name in order):
+            assert files.read(files.find(name)) == plain[name], name
+    assert files._cache.size_bytes <= cache_bytes
+
+
+def test_threads_that_read_small_files_do_not_disturb_each_other(tmp_path: Path) -> None:
+    plain = mixed()
+    store = make_store("posix", tmp_path, client=make_client(tmp_path))
+    added(store, tmp_path / "cmr", plain, name="cmr")
+    files = Reach(store._opened, cache_bytes=60_000).version(refs.parse("cmr@v1"))
+
+    def read_all(seed: int) -> bool:
+        order = random.Random(seed).sample(sorted(plain), len(plain)) if seed else sorted(plain)
+        return all(files.read(files.find(name)) == plain[name] for name in order)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read_all, [0, 0, 1, 2]))
 
 
 def test_files_in_order_are_brought_together_and_damage_names_its_file(tmp_path: Path) -> None:

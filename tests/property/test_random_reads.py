@@ -6,21 +6,24 @@ with more or less cache than it takes; in whatever order the ranges come.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datacat.inside.file import VersionFile
 from datacat.inside.file_system import ReachFileSystem
 from datacat.inside.reach import Reach
 from datacat.model import Layout
-from datacat.transfer import ahead, random_read
+from datacat.transfer import ahead, pace, random_read, straight
 from tests import chunked
 from tests.chunked import added, tiny
 from tests.conftest import BACKENDS, make_client, make_store, searching
@@ -50,6 +53,12 @@ def shelf(
         chunked.shrink(patch)
         patch.setattr(random_read, "STEP_BYTES", 3_000)
         patch.setattr(random_read, "AT_ONCE_BYTES", 9_000)
+        patch.setattr(random_read, "PASSING_BYTES_MIN", 3_000)
+        patch.setattr(random_read, "DRIVE_STEP_BYTES", 1_000)
+        patch.setattr(random_read, "DRIVE_AHEAD_BYTES", 3_000)
+        patch.setattr(straight, "PART_BYTES", 1_500)
+        for name in ("TRIAL_BYTES", "SETTLED_BYTES", "CHOSEN_BYTES"):
+            patch.setattr(pace, name, 4_000)  # alone and with help, in turns
         patch.setattr(ahead, "STEP_BYTES", 2_000)
         patch.setattr(ahead, "AHEAD_BYTES", 6_000)
         patch.setattr("datacat.inside.named_content.AHEAD_BYTES_MIN", 0)
@@ -75,7 +84,7 @@ def shelf(
             versions.append(
                 last | {name: edited(last[name], seed) for name in ("rows.csv", "noise.bin")}
             )
-        plain = {}
+        plain: dict[str, bytes] = {}
         for files in versions:
             ref = added(store, folder / "data", files)
             plain |= {f"{ref}/{path}": data for path, data in files.items()}
@@ -115,10 +124,12 @@ def test_an_open_file_is_read_as_the_plain_one(shelf: Shelf, data: st.DataObject
             assert file.tell() == plain.tell()
 
 
-def test_a_file_read_in_order_is_brought_ahead_and_is_whole(shelf: Shelf) -> None:
+@pytest.mark.parametrize("count", [1_700, 4_100])
+def test_a_file_read_in_order_is_brought_ahead_and_is_whole(shelf: Shelf, count: int) -> None:
     for path, plain in shelf.plain.items():
         with shelf.system.open(path, "rb") as file:
-            parts = list(iter(lambda file=file: file.read(1_700), b""))
+            raw = cast("VersionFile", file).raw
+            parts = list(iter(functools.partial(raw.read, count), b""))
         assert b"".join(parts) == plain, path
 
 
