@@ -510,6 +510,8 @@ def test_a_package_that_is_missing(
     for name in ("s3", "gcs_errors", "gcs_requests"):
         monkeypatch.delitem(sys.modules, f"datacat.backend.{name}", raising=False)
     monkeypatch.delitem(sys.modules, "datacat.backend.sftp_session", raising=False)
+    for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(Failed) as caught:
         team.add(url)

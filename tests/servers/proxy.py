@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from tests.servers.in_thread import in_thread
 
 Fault = str | tuple[int, str] | None
 
@@ -42,7 +44,6 @@ class Proxy:
         self.requests: list[Request] = []
         self.choose: Callable[[str, str], Fault] = lambda method, target: None
         self.hanging = threading.Event()
-        self._loop = asyncio.new_event_loop()
 
     def counted(self, method: str, part: str = "") -> int:
         """How many requests of a method had `part` in what they asked for."""
@@ -50,29 +51,15 @@ class Proxy:
 
     @contextmanager
     def running(self) -> Iterator[Proxy]:
-        ready = threading.Event()
-
-        async def serve() -> None:
-            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
-            self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            self._stop = asyncio.Event()
-            ready.set()
-            await self._stop.wait()
-            server.close()
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        thread = threading.Thread(target=lambda: self._loop.run_until_complete(serve()))
-        thread.start()
-        ready.wait(30)
-        try:
+        with in_thread(self._listening()):
             yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._stop.set)
-            thread.join(30)
-            self._loop.close()
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield
+        server.close()  # and nobody is waited for: some of its requests hang on purpose
 
     async def _serve(self, client: asyncio.StreamReader, reply: asyncio.StreamWriter) -> None:
         server: asyncio.StreamReader | None = None
@@ -108,8 +95,8 @@ class Proxy:
                 await reply.drain()
                 if fault == "cut":
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass  # the client, or the test, is done
         finally:
             for writer in (reply, ask):
                 if writer is not None:

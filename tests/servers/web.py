@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+
+from tests.servers.in_thread import in_thread
 
 Choose = Callable[[web.Request], int | None]
 """A status to answer with instead."""
@@ -35,7 +35,6 @@ class WebServer:
         self.endless = False
         self.token = ""
         self.choose: Choose = lambda request: None
-        self._loop = asyncio.new_event_loop()
 
     def read(self, part: str = "") -> list[Asked]:
         """The requests for bytes of what has `part` in its path, but for looks at the first one."""
@@ -43,30 +42,19 @@ class WebServer:
 
     @contextmanager
     def running(self) -> Iterator[WebServer]:
-        ready = threading.Event()
-
-        async def serve() -> None:
-            app = web.Application(middlewares=[self._watch])
-            app.router.add_static("/data", self.folder, show_index=True)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/data"
-            self._stop = asyncio.Event()
-            ready.set()
-            await self._stop.wait()
-            await runner.cleanup()
-
-        thread = threading.Thread(target=lambda: self._loop.run_until_complete(serve()))
-        thread.start()
-        ready.wait(30)
-        try:
+        with in_thread(self._listening()):
             yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._stop.set)
-            thread.join(30)
-            self._loop.close()
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        app = web.Application(middlewares=[self._watch])
+        app.router.add_static("/data", self.folder, show_index=True)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/data"
+        yield
+        await runner.cleanup()
 
     @web.middleware
     async def _watch(
