@@ -212,7 +212,9 @@ def _remove(
 ) -> None:
     """Commit the removal of one group, planned from `snapshot`."""
     numbers = [version.number for version in group.versions]
-    for batch in _batches(numbers):
+    for count, batch in enumerate(_batches(numbers)):
+        if count:  # and not after the last: once it is removed, nothing may say that it failed
+            snapshot = store.catalog.sync()
         for _ in range(TRIES):
             try:
                 _commit(store, snapshot, group.name, batch)
@@ -222,7 +224,6 @@ def _remove(
                 _check_again(store, snapshot, group, batch, going, force=force)
         else:
             raise Conflict(f"{group.name} keeps changing; try again", kind="changed_meanwhile")
-        snapshot = store.catalog.sync()
 
 
 def _commit(store: OpenedStore, snapshot: Snapshot, name: str, numbers: tuple[int, ...]) -> None:

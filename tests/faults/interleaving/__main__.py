@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from datacat import layout
+from tests.faults.campaigns.ran import record
 from tests.faults.interleaving.calls import How
 from tests.faults.interleaving.explorer import Limits
 from tests.faults.interleaving.runs import Report, play_schedule, play_seed, searched, thrown
@@ -29,6 +30,9 @@ CUT = 1_000_000
 
 CUT_IN_FULL = 20_000
 """The same for people with the real verbs, whose every run takes a third of a second."""
+
+CUT_REPAIRS = 5_000
+"""The same for repairs, which call four times as often as an add."""
 
 
 def plan(times: int) -> list[Callable[[], Report]]:
@@ -49,17 +53,22 @@ def plan(times: int) -> list[Callable[[], Report]]:
         ("restorer_and_collector_in_full", Limits(0, 1), False),
         ("two_savers", Limits(1, 1, SILENT, only=layout.LOG), False),
         ("two_editors", Limits(1, 1, SILENT, only=layout.LOG), False),
+        ("repairer_and_saver", Limits(0, 1, states_max=CUT_REPAIRS), False),
+        ("repairer_and_healer", Limits(0, 1, states_max=CUT_REPAIRS), False),
+        ("repairer_and_collector", Limits(0, 0, states_max=CUT_REPAIRS), False),
+        ("two_repairers", Limits(0, 1, states_max=CUT_REPAIRS), False),
     ]
     crowds = [range(first, first + 500) for first in range(0, 4_000 * times, 500)]
     people = [range(first, first + 10) for first in range(0, 60 * times, 10)]
     return [
         *(partial(searched, name, limits, bundles=bundles) for name, limits, bundles in searches),
         *(partial(thrown, "crowd_of_people", seeds) for seeds in people),
+        *(partial(thrown, "crowd_that_repairs", seeds) for seeds in people),
         *(partial(thrown, "crowd", seeds) for seeds in crowds),
     ]
 
 
-def simulate(jobs: int, times: int) -> int:
+def simulate(jobs: int, times: int, keep: str) -> int:
     """Run everything; the exit code."""
     print(f"{'':<62}{'states':>11}{'ends':>9}{'steps':>12}{'calls run':>11}{'CPU s':>9}")
     total = Report("total")
@@ -72,8 +81,20 @@ def simulate(jobs: int, times: int) -> int:
             total.states += report.states
             total.schedules += report.schedules
             total.seconds += report.seconds
+            total.faults += report.faults
+            total.acknowledged += report.acknowledged
             total.wrong += report.wrong
     print(total)
+    if keep:
+        counts = {
+            "steps": total.steps,
+            "calls": total.calls,
+            "states": total.states,
+            "schedules": total.schedules,
+            "faults": total.faults,
+            "acknowledged": total.acknowledged,
+        }
+        record("simulate", part=keep, counts=counts, wrong=len(total.wrong))
     for wrong in total.wrong:
         print(f"\n{wrong}")
     return 1 if total.wrong else 0
@@ -84,6 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.interleaving")
     parser.add_argument("--jobs", type=int, default=4, help="processes side by side")
     parser.add_argument("--times", type=int, default=1, help="so many times more random schedules")
+    parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     again = parser.add_subparsers(dest="again")
     seed = again.add_parser("seed", help="play a random schedule again")
     seed.add_argument("name")
@@ -94,7 +116,7 @@ def main() -> int:
     schedule.add_argument("moves")
     options = parser.parse_args()
     if options.again is None:
-        return simulate(options.jobs, options.times)
+        return simulate(options.jobs, options.times, options.keep)
     if options.again == "seed":
         lines = play_seed(options.name, options.seed)
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from datacat import layout, sql
-from datacat.catalog import bundle, log
+from datacat.catalog import bundle, lines, log
 from datacat.transfer import executor
 from tests.faults.interleaving import process
 
@@ -49,6 +49,7 @@ def deterministic(
         mock.patch.object(executor, "ThreadPoolExecutor", InlineExecutor),
         mock.patch.object(log, "ThreadPoolExecutor", InlineExecutor),
         mock.patch.object(bundle, "ThreadPoolExecutor", InlineExecutor),
+        mock.patch.object(lines, "ThreadPoolExecutor", InlineExecutor),
         mock.patch.dict(log.Log.commit.__kwdefaults__, commit_defaults),
         mock.patch.object(layout, "BUNDLE_SIZES", bundle_sizes),
         mock.patch.object(secrets, "token_hex", process.token_hex),

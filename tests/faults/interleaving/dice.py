@@ -90,7 +90,9 @@ def throw(seed: int, meeting: Meeting, oracle: Oracle, *, folder: Path) -> Throw
         wrong = _played(match, start, Dice(chance), oracle)
     finally:
         match.close()
-    saved = sum(isinstance(fact, facts.Saved) for told in match.told() for fact in told)
+    saved = sum(
+        isinstance(fact, facts.Saved) and not fact.known for told in match.told() for fact in told
+    )
     return Thrown(
         seed,
         len(match.moves),

@@ -112,3 +112,23 @@ class Broken:
 
     def __str__(self) -> str:
         return f"ended with {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Storage lost what was written: until somebody is told that it is mended, versions of this
+    content, or these versions, cannot be read. They are never read wrongly."""
+
+    digests: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"damaged {', '.join((*self.digests, *self.refs))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The user was told that all damage is mended."""
+
+    def __str__(self) -> str:
+        return "mended"

@@ -63,18 +63,24 @@ class Oracle:
             wrong.append("two replays differ")
         live = Live.at(log)
         trees = {ref: self._tree(world, log, live, ref) for ref in live.listed()}
-        wrong += [f"{ref} cannot be read: {tree}" for ref, tree in trees.items() if _is(tree, str)]
-        wrong += _numbers(live)
         everything = [fact for facts_of_one in told for fact in facts_of_one]
+        excused = _excused(everything, live)
+        wrong += [
+            f"{ref} cannot be read: {tree}"
+            for ref, tree in trees.items()
+            if _is(tree, str) and ref not in excused
+        ]
+        wrong += _numbers(live)
         wrong += _promises(everything, live, trees)
         wrong += _strangers(everything, live, trees)
         return wrong
 
     def _tree(self, world: World, log: FoldedLog, live: Live, ref: str) -> facts.Tree | str:
         """What somebody new reads as this version, or why they cannot."""
-        # What is read depends on the record, on what was condemned, and on the bytes looked at:
-        # where those are as they were, the answer is as it was.
-        key = (ref, log.entries[live.versions[ref].seq - 1].digest, frozenset(live.condemned))
+        # What is read depends on the record, on what was condemned, on repairs, and on the bytes
+        # looked at: where those are as they were, the answer is as it was.
+        own = log.entries[live.versions[ref].seq - 1].digest
+        key = (ref, own, frozenset(live.condemned), frozenset(live.repairs))
         known = self._known.setdefault(key, [])
         for looked_at, tree in known:
             if all(world._entries.get(name) == entry for name, entry in looked_at.items()):
@@ -92,6 +98,27 @@ class Oracle:
 
 def _is(tree: facts.Tree | str, kind: type) -> bool:
     return isinstance(tree, kind)
+
+
+def _excused(everything: Sequence[object], live: Live) -> set[str]:
+    """The versions that need not be readable: storage lost a part of them, which nobody was told
+    to be mended."""
+    if any(isinstance(fact, facts.Mended) for fact in everything):
+        return set()
+    hurt = _hurt(everything)
+    return {ref for ref, record in live.versions.items() if record.dataset in hurt}
+
+
+def _hurt(everything: Sequence[object]) -> set[str]:
+    """The datasets of which storage lost something, mended since or not."""
+    damaged = [fact for fact in everything if isinstance(fact, facts.Damaged)]
+    digests = {digest for fact in damaged for digest in fact.digests}
+    saved = {
+        fact.dataset
+        for fact in everything
+        if isinstance(fact, facts.Trying) and digests & {digest for _, digest in fact.tree}
+    }
+    return saved | {ref.partition("@")[0] for fact in damaged for ref in fact.refs}
 
 
 def _bundles(world: World, log: FoldedLog) -> Iterable[str]:
@@ -118,6 +145,7 @@ def _promises(
 ) -> Iterable[str]:
     """What somebody was told is so."""
     removing = Counter(fact.ref for fact in everything if isinstance(fact, facts.Removing))
+    hurt = _hurt(everything)
     restored = Counter(fact.ref for fact in everything if isinstance(fact, facts.Restored))
     for fact in everything:
         match fact:
@@ -132,6 +160,8 @@ def _promises(
                     yield f"{ref} was seen with other content than it has"
                 if ref not in live.versions:
                     yield f"{ref} was seen, and never was"
+            case facts.Unreadable(ref) if ref.partition("@")[0] in hurt:
+                pass
             case facts.Unreadable() | facts.Broken():
                 yield str(fact)
     refs = [fact.ref for fact in everything if isinstance(fact, facts.Saved) and not fact.known]

@@ -11,6 +11,8 @@ from datacat.catalog.log import Entry
 from datacat.catalog.record import (
     ContainersCondemn,
     ContainersSwept,
+    ObjectQuarantine,
+    ObjectRelocate,
     Record,
     VersionAdd,
     VersionRemove,
@@ -52,6 +54,8 @@ class Live:
     trashed: set[str] = field(default_factory=set)
     condemned: set[str] = field(default_factory=set)
     swept: set[str] = field(default_factory=set)
+    repairs: set[object] = field(default_factory=set)
+    """Records that say where content lies now, and where it does not."""
 
     @classmethod
     def at(cls, log: FoldedLog) -> Live:
@@ -68,6 +72,8 @@ class Live:
                     live.trashed -= {f"{record.dataset}@v{n}" for n in record.numbers}
                 case ContainersCondemn():
                     live.condemned |= set(record.names)
+                case ObjectRelocate() | ObjectQuarantine():
+                    live.repairs.add((seq, record))
                 case ContainersSwept():
                     live.swept |= set(record.names)
         return live

@@ -12,7 +12,7 @@ from time import process_time
 from typing import Any
 
 from datacat import layout
-from tests.faults.interleaving import meetings, moves, parties, scenarios
+from tests.faults.interleaving import meetings, moves, parties, repairs, scenarios
 from tests.faults.interleaving.deterministic import deterministic, fast_folder
 from tests.faults.interleaving.dice import Meeting, throw
 from tests.faults.interleaving.explorer import Explorer, Limits
@@ -38,11 +38,12 @@ def in_outline(scenario: Callable[[Parts], Scenario], parts: Parts = GOOD) -> St
 
 SEARCHED: dict[str, tuple[Start, Reader]] = {
     one.__name__: (in_outline(one), outline_reader) for one in scenarios.EVERY
-} | {one.__name__: (one, pulled_by_somebody_new) for one in meetings.EVERY}
+} | {one.__name__: (one, pulled_by_somebody_new) for one in (*meetings.EVERY, *repairs.EVERY)}
 """The scenarios of which every schedule is gone through, and how their versions are read."""
 
 THROWN: dict[str, tuple[Meeting, Reader]] = {
     "crowd": (parties.crowd, outline_reader),
+    "crowd_that_repairs": (repairs.crowd_that_repairs, pulled_by_somebody_new),
     "crowd_of_people": (meetings.crowd_of_people, pulled_by_somebody_new),
 }
 """The meetings of random schedules."""
@@ -59,6 +60,9 @@ class Report:
     states: int = 0
     schedules: int = 0
     faults: int = 0
+    acknowledged: int = 0
+    """Versions that people of random schedules were told of; those of a search are not counted."""
+
     seconds: float = 0.0
     complete: bool = True
     wrong: list[str] = field(default_factory=list)
@@ -124,6 +128,7 @@ def thrown(name: str, seeds: range) -> Report:
             report.steps += one.steps
             report.calls += one.steps
             report.faults += one.faults
+            report.acknowledged += one.saved
             if one.wrong:
                 command = f"{COMMAND} seed {name} {seed}"
                 report.wrong.append("\n".join([*one.lines, *one.wrong, f"Again: {command}"]))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datacat import layout
-from tests.faults.interleaving import bad_gc, bad_log, bad_verbs
+from tests.faults.interleaving import bad_gc, bad_log, bad_repairs, bad_verbs
 from tests.faults.interleaving.bad_clients import OverwritingWrites
 from tests.faults.interleaving.bad_protocols import BAD_PROTOCOLS, DOUBT, SILENCE, BadProtocol
 from tests.faults.interleaving.explorer import Limits
@@ -21,6 +21,7 @@ from tests.faults.interleaving.meetings import (
     saver_and_wrong_clock,
     two_savers,
 )
+from tests.faults.interleaving.repairs import repairer_and_healer, repairer_and_saver
 from tests.faults.interleaving.runs import in_outline, play_schedule, searched
 from tests.faults.interleaving.scenario import Scenario
 from tests.faults.interleaving.scenarios import GOOD, Parts
@@ -55,6 +56,10 @@ def test_a_bad_protocol_is_caught(bad: BadProtocol) -> None:
         (restorer_and_collector_in_full, bad_gc.no_recheck_by_gc, GOOD, Limits()),
         (saver_and_collector, bad_gc.no_condemn_record, GOOD, Limits()),
         (saver_and_wrong_clock, bad_gc.only_a_period_by_its_own_clock, GOOD, Limits()),
+        (repairer_and_saver, bad_repairs.overwrites_in_place, GOOD, Limits()),
+        (repairer_and_saver, bad_repairs.record_first, GOOD, Limits(crashes=1)),
+        (repairer_and_healer, bad_repairs.believes_its_copies, GOOD, Limits()),
+        (repairer_and_healer, bad_repairs.takes_back_what_was_set_aside, GOOD, Limits()),
     ],
 )
 def test_a_bad_patch_of_the_real_verbs_is_caught(

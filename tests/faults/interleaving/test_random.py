@@ -23,6 +23,12 @@ def test_people_with_the_real_verbs(seed: int) -> None:
     assert report.steps > 100
 
 
+def test_people_who_mend_what_is_damaged() -> None:
+    report = thrown("crowd_that_repairs", range(2, 3))
+    assert not report.wrong, report.wrong[0]
+    assert report.steps > 200
+
+
 @pytest.mark.parametrize(("name", "seed"), [("crowd", 7), ("crowd_of_people", 1)])
 def test_a_seed_gives_the_same_again(name: str, seed: int) -> None:
     assert play_seed(name, seed) == play_seed(name, seed)

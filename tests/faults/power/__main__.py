@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from tests.faults.campaigns.ran import record
 from tests.faults.power import drive as drives
 from tests.faults.power.cuts import AT_THE_END, COMMANDS, LOT, Cuts, cut_until
 from tests.faults.system_calls import kernel
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", default=["ext4", "xfs"])
     parser.add_argument("--part", default="0/1", help="the K-th of N parts: 0/2")
     parser.add_argument("--minutes", type=float, default=24 * 60, help="begin no more after that")
+    parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     given = parser.parse_intermixed_args()
     kinds = []
     for kind in given.kinds:
@@ -67,6 +69,15 @@ def main() -> int:
     print("|---|---|---|---|---|")
     for kind, cuts in found.items():
         print("\n".join(rows(kind, cuts)))
+        if given.keep:
+            counts = {
+                "cuts": sum(one.cuts for one in cuts),
+                "inside": sum(one.inside for one in cuts),
+                "acknowledged": sum(one.acknowledged for one in cuts),
+            }
+            wrong = sum(len(one.wrong) for one in cuts)
+            part = f"{given.keep} {given.part}"
+            record(f"power {kind}", part=part, counts=counts, wrong=wrong)
     return int(any(one.wrong for cuts in found.values() for one in cuts))
 
 

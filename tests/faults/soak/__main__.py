@@ -24,6 +24,7 @@ from datacat.errors import Conflict, DatacatError, NotFound
 from datacat.model import Periods
 from datacat.store import Store
 from tests.conftest import make_client, make_store
+from tests.faults.campaigns.ran import record
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTHING = timedelta(0)
@@ -118,6 +119,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--writers", type=int, default=16)
     parser.add_argument("--kill-every", type=float, default=2, help="seconds between two kills")
+    parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="datacat-soak-") as folder:
         soak = Soak(Path(folder), given.writers)
@@ -131,6 +133,16 @@ def main() -> int:
     print("|---|---|---|---|---|---|---|")
     counts = f"{soak.kills} | {soak.collections} | {told:,} | {left:,} | {len(wrong)}"
     print(f"| {given.minutes:g} | {given.writers} | {counts} |")
+    if given.keep:
+        counts = {
+            "seconds": round(60 * given.minutes),
+            "writers": given.writers,
+            "kills": soak.kills,
+            "collections": soak.collections,
+            "acknowledged": told,
+            "left": left,
+        }
+        record("soak", part=given.keep, counts=counts, wrong=len(wrong))
     for line in wrong[:20]:
         print(f"WRONG {line}")
     return int(bool(wrong))

@@ -10,14 +10,17 @@ for, and prints what was tried; the second tries one fault again.
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from multiprocessing import get_context
 
+from tests.faults.campaigns.ran import record
 from tests.faults.system_calls.campaign import (
     PLACE_TRIALS,
     Report,
@@ -33,18 +36,38 @@ from tests.faults.system_calls.stopped import STOPPED
 Batch = list[Task]
 
 
-def batches(act: str, *, number: int, of: int) -> Iterator[Batch]:
-    """All that is to be tried, in lots of one store each, and of every command in turn."""
+@dataclass(frozen=True)
+class Part:
+    """Which of all runs: the `number`-th of `of` parts; `only` commands, with their threads."""
+
+    number: int
+    of: int
+    only: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join([f"{self.number}/{self.of}", *self.only])
+
+
+def batches(act: str, *, part: Part, planned: Counter[str]) -> Iterator[Batch]:
+    """All that is to be tried, in lots of one store each, and of every command in turn; adds how
+    much that is to `planned`."""
+    number, of = part.number, part.of
     kinds = [(name, 1) for name in (STOPPED if act == "stop" else SCENARIOS)]
     if act == "kill":  # with two threads their calls come in any order
         kinds += [(name, 2) for name in SCENARIOS]
+    kinds = [
+        (name, jobs) for name, jobs in kinds if not part.only or f"{name} -j{jobs}" in part.only
+    ]
     lots: list[list[Batch]] = []
     seen = 0
     for name, jobs in kinds:
         calls = calls_of(name, act, jobs=jobs)
         found = list(tasks(name, act, calls, jobs=jobs))
+        # A part, and a run that is cut short, has all kinds of errors at calls from everywhere.
+        random.Random(f"{name} {act}").shuffle(found)
         chosen = [task for n, task in enumerate(found, seen) if n % of == number % of]
         seen += len(found)
+        planned[act] += len(chosen)
         print(f"{name}, {act}, -j{jobs}: {len(calls)} calls, {len(chosen)} runs", flush=True)
         lots.append([chosen[at : at + PLACE_TRIALS] for at in range(0, len(chosen), PLACE_TRIALS)])
     return (one for one in chain.from_iterable(zip_longest(*lots)) if one)
@@ -66,15 +89,28 @@ def rows(reports: Sequence[Report]) -> Iterator[str]:
         yield f"| {scenario} | {act} | {trials:,} | {faults:,} | {which} | {told:,} | {wrong} |"
 
 
-def campaign(acts: Sequence[str], *, number: int, of: int, jobs: int, seconds: float) -> int:
+def _keep(act: str, part: str, reports: Sequence[Report], *, planned: int) -> None:
+    counts = Counter(
+        planned=planned,
+        runs=sum(one.trials for one in reports),
+        faults=sum(one.faults for one in reports),
+        acknowledged=sum(one.acknowledged for one in reports),
+    )
+    for one in reports:
+        counts.update(one.errors)
+    record(act, part=part, counts=counts, wrong=sum(len(one.wrong) for one in reports))
+
+
+def campaign(acts: Sequence[str], *, part: Part, jobs: int, seconds: float, keep: str) -> int:
     """Try it all; prints what is wrong at once, and the table at last."""
     reports: list[Report] = []
+    planned: Counter[str] = Counter()
     until = time.monotonic() + seconds
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         waiting = [
             pool.submit(attempt, batch)
             for act in acts
-            for batch in batches(act, number=number, of=of)
+            for batch in batches(act, part=part, planned=planned)
         ]
         for done in as_completed(waiting):
             if done.cancelled():
@@ -89,6 +125,10 @@ def campaign(acts: Sequence[str], *, number: int, of: int, jobs: int, seconds: f
                 for one in waiting:
                     one.cancel()
     print("\n".join(rows(reports)))
+    if keep:
+        for act in acts:
+            own = [one for one in reports if one.act == act]
+            _keep(act, f"{keep} {part}", own, planned=planned[act])
     return int(any(one.wrong for one in reports))
 
 
@@ -98,6 +138,8 @@ def main() -> int:
     parser.add_argument("--part", default="0/1", help="the K-th of N parts: 0/8")
     parser.add_argument("--minutes", type=float, default=24 * 60, help="begin no more after that")
     parser.add_argument("-j", "--jobs", type=int, default=2)
+    parser.add_argument("--only", action="append", default=[], help="'gc -j1': with one thread")
+    parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     given = parser.parse_intermixed_args()
     if reason := unavailable():
         print(f"skipped: {reason}")
@@ -110,7 +152,13 @@ def main() -> int:
         print("\n".join(report.wrong) or f"{task}: as it should be")
         return len(report.wrong)
     number, of = (int(text) for text in given.part.split("/"))
-    return campaign(given.what, number=number, of=of, jobs=given.jobs, seconds=60 * given.minutes)
+    return campaign(
+        given.what,
+        part=Part(number, of, tuple(given.only)),
+        jobs=given.jobs,
+        seconds=60 * given.minutes,
+        keep=given.keep,
+    )
 
 
 if __name__ == "__main__":

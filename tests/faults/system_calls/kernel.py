@@ -64,7 +64,8 @@ KINDS = {
 }
 _KIND = {name: kind for kind, names in KINDS.items() for name in names}
 
-_RECEIVE, _SEND = 0xC0502100, 0xC0182101
+_RECEIVE, _SEND, _SET_FLAGS = 0xC0502100, 0xC0182101, 0x40082104
+_SYNC_WAKE_UP = 1
 _NOTICE = struct.Struct("QIIiIQ6Q")
 _ANSWER = struct.Struct("QqiI")
 _CONTINUE = 1
@@ -191,6 +192,8 @@ class Listener:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        with suppress(OSError):  # since Linux 6.6: who waits and who decides share a processor
+            fcntl.ioctl(fd, _SET_FLAGS, _SYNC_WAKE_UP)
 
     def calls(self) -> Iterator[Call]:
         """Each call that waits, until the process and all of its children are gone."""

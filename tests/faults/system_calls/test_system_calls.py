@@ -66,6 +66,14 @@ def test_half_of_a_write(place: Place) -> None:
     place.known.pop("torn")
 
 
+@pytest.mark.parametrize("at", [36, 37, 40, 41])
+def test_what_is_removed_is_said_to_be(place: Place, at: int) -> None:
+    """Once its record is there, `rm` does nothing more that could fail: it used to look at the log
+    once more, and said that it failed."""
+    fault = Fault("fail", at, errno.ENOSPC, under=str(place.path), reading=True, onward=True)
+    SCENARIOS["rm"](Trial(place, fault, at))
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_faults(place: Place, scenario: str) -> None:
     """At calls, and with errors, that chance takes."""

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from datacat.catalog.log import Log
 from tests.faults.killable import Killable
 from tests.faults.system_calls.kernel import Call, Listener, give_up_control
 from tests.forked import ROOT, Ended, Order, command, import_everything
@@ -180,6 +182,7 @@ def _supervised(order: Order, fault: Fault) -> dict[str, Any]:
         here.close()
 
         def ready() -> None:
+            _hurry()
             for name in fault.without:
                 module, _, function = name.rpartition(".")
                 setattr(importlib.import_module(module), function, lambda *_: None)
@@ -206,6 +209,23 @@ def _supervised(order: Order, fault: Fault) -> dict[str, Any]:
             listener.let(call)
     listener.close()
     return {"code": _code(child), "calls": calls}
+
+
+def _hurry() -> None:
+    """Pauses are over at once, and the clock that deadlines go by says that they took place: else
+    a drive that fails for good is tried again for seconds, in each of thousands of runs."""
+    slept = [0.0]
+    really_sleep, really_now = time.sleep, time.monotonic
+
+    def sleep(seconds: float) -> None:
+        slept[0] += seconds
+        really_sleep(0.0)
+
+    def monotonic() -> float:
+        return really_now() + slept[0]
+
+    time.sleep = sleep
+    Log.commit.__kwdefaults__ |= {"sleep": sleep, "monotonic": monotonic}
 
 
 def _befall(fault: Fault, call: Call, child: int, listener: Listener) -> None:
