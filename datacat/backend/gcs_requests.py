@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from datacat.backend.gcs_errors import EXPECTED, connection_error, no_such_bucket, refusal
+from datacat.backend.waiting_thread import in_thread
 from datacat.errors import DatacatError, NoStore
 
 CONNECT_SECONDS = 5
@@ -111,7 +112,7 @@ class GcsRequests:
             async with asyncio.timeout(seconds):
                 files = await self._known()
                 # In a thread: credentials that are about to expire are renewed by a request.
-                signed = await asyncio.to_thread(files._get_headers, dict(headers or {}))
+                signed = await in_thread(lambda: files._get_headers(dict(headers or {})))
                 session = await files._set_session()
                 async with session.request(
                     method,
@@ -138,7 +139,7 @@ class GcsRequests:
         """gcsfs with our credentials, which are looked for once."""
         async with self._finding_out:
             if not self._is_known:
-                self._files = await asyncio.to_thread(self._made, "google_default")
+                self._files = await in_thread(lambda: self._made("google_default"))
                 self._is_known = True
         return self._files
 

@@ -6,7 +6,6 @@ then a write; a race that happens to have one winner proves nothing about the ne
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from datacat.backend.base import Stat
 from datacat.backend.bridge import Bridge
 from datacat.backend.keys import checked_key, checked_prefix
 from datacat.backend.read_only import ReadOnlyBackend
+from datacat.backend.waiting_thread import in_thread
 from datacat.errors import (
     DatacatError,
     StorageDenied,
@@ -130,7 +130,7 @@ class OtherBackend(ReadOnlyBackend):
                 return call()
 
         try:
-            return await asyncio.to_thread(in_turn)
+            return await in_thread(in_turn)
         except DatacatError:
             raise
         except FileNotFoundError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from datacat.address import split_scheme
+from datacat.backend.waiting_thread import in_thread
 from datacat.errors import DatacatError, StorageError, StorageMissing, StorageTransient
 from datacat.providers.address import CHAIN, shown_url, stem_of
 from datacat.providers.base import (
@@ -115,7 +115,7 @@ class OtherProvider(Provider):
         """`call()` in a thread. What it raises becomes an error of the library."""
         where = f"{path} of {self.url}" if path else self.url
         try:
-            return await asyncio.to_thread(call)
+            return await in_thread(call)
         except (DatacatError, ProviderChangedError):
             raise
         except FileNotFoundError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -19,6 +21,7 @@ from datacat.model import CheckState
 from datacat.opened import Client
 from datacat.store import Store
 from tests.remote.test_store import content
+from tests.servers.cutter import Silenced
 from tests.servers.ftp import ftp_server
 from tests.servers.web import WebServer
 from tests.trees import read_tree
@@ -109,6 +112,34 @@ def test_reading_is_that_of_the_folder(place: tuple[str, Path]) -> None:
         for read in (there.read, lambda key: there.read_range(key, 0, 5)):
             with pytest.raises(StorageMissing):
                 read(missing)
+
+
+def test_ctrl_c_when_a_call_hangs(
+    tmp_path_factory: pytest.TempPathFactory, source: Path, client: Clients, tmp_path: Path
+) -> None:
+    """The library below blocks a thread, which the process does not wait for."""
+    with ftp_server(tmp_path_factory) as (url, served):
+        name = uuid.uuid4().hex
+        with Store.create(str(served / name), client=client()) as store:
+            store.add(source)
+        with Silenced(urlsplit(url).port or 0, after=b"RETR").running() as silenced:
+            place = f"ftp://127.0.0.1:{silenced.port}"
+            running = subprocess.Popen(
+                [sys.executable, "-m", "datacat", "-s", f"{place}/{name}", "ls"],
+                env={
+                    "PATH": os.defpath,
+                    "HOME": str(tmp_path),
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                },
+                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            assert silenced.silent.wait(60)
+            asked = time.monotonic()
+            running.terminate()
+            _, err = running.communicate(timeout=60)
+            assert time.monotonic() - asked < 2
+    assert (running.returncode, err) == (130, b"Stopped.\n")
 
 
 def test_listings_where_there_are_some(

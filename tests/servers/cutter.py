@@ -1,4 +1,4 @@
-"""Between a client and any server: carries bytes, and breaks the connection when told to."""
+"""Between a client and any server: carries bytes, and breaks the connection or falls silent."""
 
 from __future__ import annotations
 
@@ -53,3 +53,42 @@ class Cutter:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+
+class Silenced:
+    """Listens on `port` for the server on `upstream`, and says nothing more on a connection once
+    the client has sent something with `after` in it."""
+
+    def __init__(self, upstream: int, *, after: bytes) -> None:
+        self._upstream = upstream
+        self._after = after
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self.silent = threading.Event()
+
+    @contextmanager
+    def running(self) -> Iterator[Silenced]:
+        threading.Thread(target=self._accept, daemon=True).start()
+        try:
+            yield self
+        finally:
+            for end in (self._listener, *self._open):
+                end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._upstream))
+                self._open += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if self._after in data:
+                    self.silent.set()
+                    return
+                target.sendall(data)
