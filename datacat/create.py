@@ -10,7 +10,7 @@ from datacat.catalog import store_file
 from datacat.catalog.log import Log
 from datacat.catalog.record import StoreCreate, encode
 from datacat.digest import ALGORITHMS
-from datacat.errors import Failed, InvalidInput, NoStore, Refused, StorageMissing
+from datacat.errors import Failed, InvalidInput, NoStore, Refused, StorageDenied, StorageMissing
 from datacat.model import LinkMode, Parameters, StoreInfo
 from datacat.opened import Client, read_store_file
 from datacat.text import printable
@@ -72,7 +72,12 @@ def create_store(
 
 def _refuse_taken(backend: Backend) -> None:
     """Raise `Failed` when the place holds something that is no store: it was probably mistyped."""
-    taken = next(iter(backend.keys("")), None)
+    try:
+        taken = next(iter(backend.keys("")), None)
+    except StorageDenied as error:
+        if error.kind != "not_listed":
+            raise
+        return  # such a place takes no store either, and says so itself
     if taken is None:
         return
     try:

@@ -69,6 +69,9 @@ def test_what_people_do_with_a_store_that_they_can_read(
         there.pull("cmr", dest=tmp_path / "copy")
         assert content(tmp_path / "copy") == content(source)
         assert all(found.ok for found in there.verify(["cmr@v1"]))
+        with Store.create(str(tmp_path / "mine"), client=client("bob")) as mine:
+            there.copy(["cmr"], to=mine)
+            assert mine.show("cmr").version.hash == there.show("cmr").version.hash
         (tmp_path / "copy" / "labels.csv").write_text("mine")
         for attempt in (
             lambda: there.add(tmp_path / "copy"),
@@ -82,8 +85,9 @@ def test_what_people_do_with_a_store_that_they_can_read(
         assert found.ok, [check for check in found.checks if check.state is CheckState.FAIL]
         assert any("you can read, but not save" in check.message for check in found.checks)
     assert read_tree(folder) == before
-    with pytest.raises(StorageDenied):
+    with pytest.raises(StorageDenied) as caught:
         Store.create(f"{url}-new", client=client())
+    assert caught.value.kind == "read_only_store"
 
 
 def test_reading_is_that_of_the_folder(place: tuple[str, Path]) -> None:
