@@ -38,6 +38,7 @@ SPILLED_MAX = "20GiB"
 VERSION: str = duckdb.__version__
 
 Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 Error = duckdb.Error
 OutOfMemory = duckdb.OutOfMemoryException
 Row = tuple[Any, ...]

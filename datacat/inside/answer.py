@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from datacat.closing import Closing
 from datacat.errors import InvalidInput
+from datacat.model.display import Displayed
 from datacat.sql import Row
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class AnswerColumn:
     type: str
 
 
-class Answer:
+class Answer(Closing, Displayed):
     """Rows as tuples, in order; they are computed while they are read, and read once.
 
     Values are Python's own: int, float, Decimal, str, bytes, bool, datetime in UTC, date, list,
@@ -40,6 +41,12 @@ class Answer:
         self._fetch = fetch
         self._release = release
         self._open = True
+        self._seen: list[Row] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing more to read."""
+        return not self._open and not self._seen
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,6 +56,9 @@ class Answer:
     def batches(self) -> Iterator[list[Row]]:
         """The rows in lists of some thousands. Raises `Cancelled` when it was stopped."""
         try:
+            if self._seen:
+                seen, self._seen = self._seen, []
+                yield seen
             while self._open and (batch := self._fetch()):
                 yield batch
         finally:
@@ -57,6 +67,15 @@ class Answer:
     def __iter__(self) -> Iterator[Row]:
         for batch in self.batches():
             yield from batch
+
+    def first(self, count: int = 20) -> list[Row]:
+        """The next rows, up to `count`; they are still there for who reads on."""
+        while self._open and len(self._seen) < count:
+            batch = self._fetch()
+            self._seen += batch
+            if not batch:
+                self._end()
+        return self._seen[:count]
 
     def rows(self) -> list[Row]:
         """All rows that are left, in memory."""
@@ -74,20 +93,13 @@ class Answer:
 
     def close(self) -> None:
         """Stop computing, and let go of everything. May be called again."""
+        self._seen = []
+        self._end()
+
+    def _end(self) -> None:
         if self._open:
             self._open = False
             self._release()
 
     def __del__(self) -> None:
-        self.close()
-
-    def __enter__(self) -> Answer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
         self.close()

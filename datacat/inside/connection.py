@@ -5,30 +5,33 @@ from __future__ import annotations
 import atexit
 import functools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 from datacat import sql
 from datacat.catalog.query import CatalogQuery
+from datacat.closing import Closing
 from datacat.inside.bridge import SCHEME
+from datacat.inside.late import Telling
 from datacat.inside.reach import Reach
 from datacat.inside.standing import StandingBridge, supply_standing
 from datacat.opened import OpenedStore
 
 
-class Connection:
+class Connection(Closing):
     """A DuckDB connection, as `datacat.connect` gives it. It has all methods of DuckDB's.
 
     What goes wrong with a file of a version is raised as the error that it is (`NotFound`,
-    `Corrupt`), not in DuckDB's words. For libraries that insist on DuckDB's own class there is
-    `duckdb`. As with every connection of DuckDB, each thread uses its own `cursor()`.
+    `Corrupt`), not in DuckDB's words, also when a relation is read later. For libraries that
+    insist on DuckDB's own class there is `duckdb`. As with every connection of DuckDB, each thread
+    uses its own `cursor()`.
     """
 
     def __init__(self, duckdb: sql.Connection, bridge: StandingBridge) -> None:
         self._duckdb = duckdb
         self._bridge = bridge
+        self._telling = Telling(bridge.failure_in)
 
     @property
     def duckdb(self) -> sql.Connection:
@@ -45,37 +48,18 @@ class Connection:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._duckdb, name)
-        return self._telling(found) if callable(found) else found
+        if not callable(found):
+            return found
 
-    def _telling(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        # DuckDB looks for tables among the variables of its callers: these must not be taken for
-        # one.
-        @functools.wraps(call)
+        @functools.wraps(found)
         def telling(*_given: Any, **_named: Any) -> Any:
-            try:
-                _found = call(*_given, **_named)
-            except sql.Error as error:
-                failure = self._bridge.failure_in(str(error))
-                if failure is None:
-                    raise
-                raise failure from None
-            return self if _found is self._duckdb else _found
+            _answer = self._telling.call(lambda: found(*_given, **_named))
+            return self if _answer is self._duckdb else _answer
 
         return telling
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self._duckdb)})
-
-    def __enter__(self) -> Connection:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 _open: weakref.WeakSet[sql.Connection] = weakref.WeakSet()

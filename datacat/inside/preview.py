@@ -20,6 +20,7 @@ from datacat.inside.reach import Reach
 from datacat.inside.version_files import VersionFiles
 from datacat.manifest.listing import ListedFile
 from datacat.model import FileInfo, Kind
+from datacat.model.display import Displayed
 from datacat.opened import OpenedStore, Watch
 from datacat.sql import Row
 from datacat.text import count_of, printable
@@ -46,7 +47,7 @@ _PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Displayed):
     """What the beginning of a file looks like: a table, lines of text, or only a kind.
 
     `rows_total` is None where counting would mean to read all of it. `tables` are the files to

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from datacat.model.display import Displayed
+
 
 @dataclass(frozen=True, slots=True)
 class Periods:
@@ -46,7 +48,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Displayed):
     """What a gc frees, or after a dry run would free.
 
     `versions` go for good, with them and with `unfinished` adds `freed_bytes`. `trashed` are

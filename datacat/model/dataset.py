@@ -134,7 +134,7 @@ class FileInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(Displayed):
     """A file of a dataset, and the versions that have exactly it at this path, oldest first."""
 
     name: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from datacat.model.display import Displayed
+
 
 class GroupKind(StrEnum):
     """What the copies of a group are."""
@@ -29,7 +31,7 @@ class CopyPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyGroup:
+class CopyGroup(Displayed):
     """Folders or files that hold the same. The first of `paths` is what the others are copies of.
 
     `id` names the group in `--adopt`: it stays the same as long as the first copy is where it is.
@@ -58,7 +60,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanResult:
+class ScanResult(Displayed):
     """What lies below `roots`. `bytes` and `duplicate_bytes` count hard links and reflinks once.
 
     `groups` are the ones that waste most, folders first, at most as many as were asked for;
@@ -96,7 +98,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Displayed):
     """What `scan --adopt` did with one group, or with `dry_run` would do.
 
     `ref` is the version that the first copy is, `created` if it was saved for this. Of `files`
@@ -123,7 +125,7 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(Displayed):
     """What `scan --undo` brought back. `own` files take space of their own already."""
 
     restored: int

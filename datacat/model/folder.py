@@ -77,7 +77,7 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarFound:
+class SimilarFound(Displayed):
     """What `add` asks about: a folder that nobody saved is nearly `similar[0]`.
 
     It can become `next_version` of that dataset, whose newest version is `newest`, or be

@@ -33,7 +33,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyResult:
+class VerifyResult(Displayed):
     """What `verify` read and what was wrong with it.
 
     `checked` and `bytes` are of the files of versions; of the levels that read none, of the records
@@ -120,7 +120,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Displayed):
     """What `doctor` found, in the order in which it looked."""
 
     checks: tuple[Check, ...]

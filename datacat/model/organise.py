@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from datacat.model.dataset import Dataset, Scalar, Version
+from datacat.model.display import Displayed
 
 
 @dataclass(frozen=True, slots=True)
-class AliasInfo:
+class AliasInfo(Displayed):
     """An alias: the version it points to, and who pointed it there."""
 
     name: str
@@ -20,7 +21,7 @@ class AliasInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class AliasChange:
+class AliasChange(Displayed):
     """What became of an alias. `ref` is where it points now, None when it was removed.
 
     `previous` is what it was just before. `changed` is False when it pointed there already.
@@ -48,7 +49,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class EditResult:
+class EditResult(Displayed):
     """The dataset after an edit, and the version if the edit was about one.
 
     `edits` is what changed; nothing when all of it was so already.
@@ -60,7 +61,7 @@ class EditResult:
 
 
 @dataclass(frozen=True, slots=True)
-class RenameResult:
+class RenameResult(Displayed):
     """A dataset that was called `old` is now called `new`; `latest` is its newest version.
 
     `changed` is False when it was called so already.

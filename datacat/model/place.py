@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from datacat.model.display import Displayed
+
 
 class LinkMode(StrEnum):
     """How `pull` puts a file in place. `AUTO` is reflink where the file system can, else copy."""
@@ -48,7 +50,7 @@ TRASH_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class StoreInfo:
+class StoreInfo(Displayed):
     """`store.json`: what a store is. `trash_days` is how long what was removed can be restored."""
 
     id: str

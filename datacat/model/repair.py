@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from datacat.model.display import Displayed
 from datacat.model.health import Damage
 
 
@@ -19,7 +20,7 @@ class Mend:
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Displayed):
     """What is damaged in a store, and what becomes of it.
 
     `mends` are what can be made good. `damaged` are the files of the store that are not as they

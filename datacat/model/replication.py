@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from datacat.model.display import Displayed
 from datacat.model.place import StoreInfo
 
 
@@ -25,7 +26,7 @@ class CopiedVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyResult:
+class CopyResult(Displayed):
     """What `copy` did, or with `dry_run` would do; `to` is the URL of the other store.
 
     `sent_bytes` is what travelled of all versions, or would.
@@ -38,7 +39,7 @@ class CopyResult:
 
 
 @dataclass(frozen=True, slots=True)
-class CloneResult:
+class CloneResult(Displayed):
     """The store that `clone` made at `url`: `bytes` are its files, of which `sent_bytes` were
     carried by this call; the rest was there from one that was interrupted. Versions and datasets
     are those outside the trash."""

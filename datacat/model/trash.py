@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from datacat.model.dataset import Version
+from datacat.model.display import Displayed
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Displayed):
     """Versions that go to the trash, and can be restored at least `until` then.
 
     `names` are what `restore` takes to undo it: a dataset of which nothing is left, else a
@@ -28,7 +29,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Displayed):
     """Versions that came back from the trash; `already` are references that were not in it."""
 
     versions: tuple[Version, ...]

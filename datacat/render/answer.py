@@ -144,7 +144,7 @@ def _md(_screen: Screen, columns: Columns, rows: Iterable[Row]) -> Iterator[str]
         return escaped.replace("<", "&lt;").replace("`", "\\`").replace("[", "\\[")
 
     yield line(shown(column.name) for column in columns)
-    yield line("---:" if _is_number(column) else "---" for column in columns)
+    yield line("---:" if is_number(column) else "---" for column in columns)
     for row in rows:
         yield line(shown(cell_text(value)) for value in row)
 
@@ -165,7 +165,7 @@ def _table(screen: Screen, columns: Columns, rows: Iterable[Row]) -> Iterator[st
     ]
     if screen.answer_tty:
         widths = _fitted(widths, screen.width)
-    right = [_is_number(column) for column in columns]
+    right = [is_number(column) for column in columns]
     yield screen.strong(_line(titles, widths, right))
     for cells in itertools.chain(first, map(_cells, coming)):
         yield _line(cells, widths, right)
@@ -200,7 +200,8 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
     return GAP.join(parts).rstrip()
 
 
-def _is_number(column: AnswerColumn) -> bool:
+def is_number(column: AnswerColumn) -> bool:
+    """Whether its values are numbers, which stand to the right."""
     return not column.type.endswith("]") and any(word in column.type for word in _NUMBERS)
 
 

@@ -18,7 +18,7 @@ def print_preview(screen: Screen, seen: Preview) -> None:
         screen.note(f"Several tables. Choose one:  datacat head {seen.ref}/PATH")
     elif seen.columns:
         print_answer(screen, seen.columns, seen.rows, form=default_form(screen))
-        screen.note(_rows(seen))
+        screen.note(rows_line(seen))
     elif seen.lines is not None:
         screen.answers_of(_shown(line) for line in seen.lines)
         screen.answers.flush()
@@ -44,7 +44,8 @@ def preview_document(seen: Preview) -> object:
     return {"path": seen.path, "kind": seen.kind, "bytes": seen.bytes}
 
 
-def _rows(seen: Preview) -> str:
+def rows_line(seen: Preview) -> str:
+    """How many rows there are, and how many of them are shown."""
     columns = count_of(len(seen.columns), "column")
     count = len(seen.rows)
     if seen.rows_total is not None:

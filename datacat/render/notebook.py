@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from datacat.model import (
     Dataset,
     Diff,
     DiskUse,
+    FoundFile,
     Lineage,
     Listing,
     LogEntry,
@@ -24,6 +26,7 @@ from datacat.model import (
     Version,
 )
 from datacat.render.errors import error_lines
+from datacat.render.notebook_results import PAGES, fact_rows, facts, found_files
 from datacat.render.pages import ROWS_SHOWN, Page, as_html, as_text
 from datacat.render.status import MARKS
 from datacat.render.version_card import card_html, card_text
@@ -59,13 +62,17 @@ def _page(value: object) -> Page:
     if isinstance(value, list):
         return _list(value)
     draw = _PAGES.get(type(value))
-    return Page(repr(value)) if draw is None else draw(value)
+    if draw is not None:
+        return draw(value)
+    return facts(value) if is_dataclass(value) else Page(repr(value))
 
 
 def _list(values: list[Any]) -> Page:
     if not values:
         return Page("nothing")
     draw = _LISTS.get(type(values[0]))
+    if draw is None and is_dataclass(values[0]):
+        draw = fact_rows
     if draw is None:
         return Page(
             "", [""], [[repr(one)] for one in islice(values, ROWS_SHOWN)], total=len(values)
@@ -227,6 +234,7 @@ def _now() -> datetime:
 
 
 _PAGES: dict[type, Callable[[Any], Page]] = {
+    **PAGES,
     Listing: _listing,
     Shown: _shown,
     Diff: _diff,
@@ -242,4 +250,5 @@ _LISTS: dict[type, Callable[[Any], Page]] = {
     LogEntry: _feed,
     StatusEntry: _status,
     Dataset: _datasets,
+    FoundFile: found_files,
 }

@@ -62,7 +62,8 @@ def as_html(page: Page) -> str:
 def as_text(page: Page) -> str:
     """The same for `print`."""
     shown = [[printable(cell) for cell in row] for row in page.rows[:ROWS_SHOWN]]
-    table = [list(page.titles), *shown] if shown and any(page.titles) else shown
+    titles = [printable(title) for title in page.titles]
+    table = [titles, *shown] if shown and any(page.titles) else shown
     widths = [max(map(cell_width, column)) for column in zip(*table, strict=True)]
     lines = [printable(page.heading)] if page.heading else []
     for row in table:

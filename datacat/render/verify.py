@@ -22,7 +22,7 @@ def print_verified(screen: Screen, results: Sequence[VerifyResult]) -> None:
 
 def _lines(screen: Screen, result: VerifyResult, *, named: bool) -> Iterator[str]:
     title = f"{printable(screen.place(result.target))}: " if named else ""
-    read = f"{title}{_read(result)}"
+    read = f"{title}{read_line(result)}"
     if result.ok:
         yield f"{read}: all as saved."
         return
@@ -30,10 +30,10 @@ def _lines(screen: Screen, result: VerifyResult, *, named: bool) -> Iterator[str
     for word, found in (("damaged", result.damaged), ("missing", result.missing)):
         if found:
             yield f"{len(found):,} of {result.checked:,} {word}:"
-            yield from (f"  {_named(damage)}" for damage in found)
+            yield from (f"  {damage_line(damage)}" for damage in found)
 
 
-def _read(result: VerifyResult) -> str:
+def read_line(result: VerifyResult) -> str:
     """How much was looked at."""
     seconds = duration(result.seconds)
     if result.level is VerifyLevel.LOG:
@@ -45,7 +45,8 @@ def _read(result: VerifyResult) -> str:
     return f"{count_of(result.checked, 'file')} checked{before}, {size} in {seconds}"
 
 
-def _named(damage: Damage) -> str:
+def damage_line(damage: Damage) -> str:
+    """What is wrong with one file."""
     where = f"{damage.ref}/{damage.path}" if damage.ref and damage.path else damage.path
     return printable(f"{where or damage.ref}: {damage.reason}")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from datacat.catalog.query import CatalogQuery
 from datacat.catalog.words import words_of
+from datacat.closing import Closing
 from datacat.errors import InvalidInput
 from datacat.model import Better, LinkMode, StoreInfo, Words
 from datacat.opened import OpenedStore, Watch
@@ -19,7 +18,7 @@ from datacat.working_copy.request import SIMILAR
 PathLike = str | os.PathLike[str]
 
 
-class Handle:
+class Handle(Closing):
     """An opened store. The verbs are in the classes that derive from this one."""
 
     def __init__(
@@ -36,17 +35,6 @@ class Handle:
         self._similar = similar
         self._ignore = tuple(ignore)
         self._link = link
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the local catalog."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from datacat import refs
 from datacat.model import AliasChange, AliasInfo, Better, EditResult, Lineage, RenameResult, Scalar
+from datacat.model.display import Rows
 from datacat.organise.alias import remove_alias, set_alias
 from datacat.organise.edit import EditRequest, edit
 from datacat.organise.lineage import trace
@@ -47,7 +48,7 @@ class Organising(Handle):
         >>> [(alias.alias, alias.ref, alias.set_by) for alias in store.aliases("cmr")]
         [('gold', 'cmr@v1', 'alice')]
         """
-        return self._query().aliases(refs.parse_name(name, command="datacat alias"))
+        return Rows(self._query().aliases(refs.parse_name(name, command="datacat alias")))
 
     def edit(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from datacat.model import Collection, Periods, Removal, Restored, Version
+from datacat.model.display import Rows
 from datacat.progress import Listener, StopSignal, ignore
 from datacat.store.handle import Handle, watching
 
@@ -109,4 +110,4 @@ class Removing(Handle):
 
     def trash(self, name: str) -> list[Version]:
         """The versions of a dataset that can be restored, newest first."""
-        return self._query().trashed(name)
+        return Rows(self._query().trashed(name))

@@ -69,7 +69,8 @@ class Ahead:
         Which then have not `arrived`, the caller brings.
         """
         self.claim(first, last)
-        self.wait()
+        if self._coming:
+            self.wait()
 
     def claim(self, first: int, last: int, *, more: bool = True) -> None:
         """As `about_to_read`, without waiting: the caller brings what `has` does not know, and then

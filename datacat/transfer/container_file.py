@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from datacat.errors import Corrupt, StorageError
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _HAS_PREADV = hasattr(os, "preadv")
+_HAS_FADVISE = hasattr(os, "posix_fadvise")
 _position = threading.Lock()
 
 
@@ -40,6 +42,12 @@ class ContainerFile:
             if count == 0:
                 raise self.damaged()
             done += count
+
+    def soon(self, offset: int, length: int) -> None:
+        """Let the system bring these bytes into its memory, while others are looked at."""
+        if _HAS_FADVISE:
+            with contextlib.suppress(OSError):  # it is only advice
+                os.posix_fadvise(self._fd, offset, length, os.POSIX_FADV_WILLNEED)
 
     def damaged(self) -> Corrupt:
         """What to raise when something else lies there than the index says."""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 
 from datacat.digest import BLOCK_BYTES, checksums
-from datacat.transfer.ahead import Ahead
 from datacat.transfer.container_file import ContainerFile
 from datacat.transfer.content import Content, Reading
 from datacat.transfer.located import Located
 
-SLOW_SECONDS = 0.001
-"""A block that takes longer comes from a disk or over a network: to bring the next ones ahead pays.
-What the system has in its memory comes sooner than another thread can be asked for it."""
-
-SLOW_BLOCKS = 4
-"""So many more slow blocks than others: one may only have waited for the processor."""
+AHEAD_BYTES = 8 * 1024 * 1024
+"""The system is asked for so much before it is wanted: a disk or a server then never waits for us.
+To read it in another thread would be to read it twice."""
 
 
 class InPlace(Content):
@@ -46,26 +41,32 @@ class _InPlaceReading(Reading):
     def __init__(self, content: InPlace, *, ahead: bool) -> None:
         self._content = content
         self._size = content.size
-        located = content.located
-        self._file = ContainerFile(located.one_piece_in or content.path.name, content.path)
-        several = len(located) > 1
-        self._ahead = (
-            Ahead(self._verify_all, start=located.start, count=len(located))
-            if ahead and several
-            else None
-        )
+        self._file = ContainerFile(content.located.one_piece_in or content.path.name, content.path)
+        self._ahead = ahead and len(content.located) > 1
         self._last = -1
-        self._slow_blocks = 0
+        self._told = 0
         self._held = -1
         self._block = memoryview(b"")
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        verified = self._content.verified
-        end = offset + len(buffer)
-        first, last = offset // BLOCK_BYTES, (end - 1) // BLOCK_BYTES + 1
-        if self._ahead is not None and self._slow_blocks >= SLOW_BLOCKS and last != self._last:
-            self._ahead.about_to_read(first, last)
+        first, last = offset // BLOCK_BYTES, (offset + len(buffer) - 1) // BLOCK_BYTES + 1
+        if self._ahead and last != self._last:
+            if first in (self._last - 1, self._last):
+                self._tell(last * BLOCK_BYTES)
+            else:
+                self._told = 0
             self._last = last
+        self._read(offset, buffer, first, last)
+
+    def _tell(self, end: int) -> None:
+        """Have the system bring what follows `end`: it is read in order."""
+        begin, end = max(self._told, end), min(end + AHEAD_BYTES, self._size)
+        if end > begin:
+            self._file.soon(self._content.begin + begin, end - begin)
+            self._told = end
+
+    def _read(self, offset: int, buffer: memoryview, first: int, last: int) -> None:
+        verified, end = self._content.verified, offset + len(buffer)
         for index in range(first, last):
             begin = max(offset, index * BLOCK_BYTES)
             part = buffer[begin - offset : min(end, (index + 1) * BLOCK_BYTES) - offset]
@@ -75,26 +76,14 @@ class _InPlaceReading(Reading):
             elif verified[index]:
                 self._file.fill(self._content.begin + begin, part)
             elif len(part) == self._content.located.piece(index).size:
-                self._bring(index, part)  # where it is wanted: no second read
+                self._verify(index, part)  # where it is wanted: no second read
             else:
                 # Who reads a part of it reads the next one soon.
                 self._held = -1
                 self._block = self._block or memoryview(bytearray(min(BLOCK_BYTES, self._size)))
-                self._bring(index, self._block)
+                self._verify(index, self._block)
                 self._held = index
                 part[:] = self._block[skip : skip + len(part)]
-
-    def _bring(self, index: int, buffer: memoryview) -> None:
-        began = time.perf_counter()
-        self._verify(index, buffer)
-        slow = time.perf_counter() - began > SLOW_SECONDS
-        self._slow_blocks = max(0, self._slow_blocks + (1 if slow else -1))
-
-    def _verify_all(self, first: int, last: int) -> None:
-        block = memoryview(bytearray(BLOCK_BYTES))
-        for index in range(first, last):
-            if not self._content.verified[index]:
-                self._verify(index, block)
 
     def _verify(self, index: int, buffer: memoryview) -> None:
         """Fill `buffer` with a block that has its checksum."""
@@ -106,6 +95,4 @@ class _InPlaceReading(Reading):
         self._content.verified[index] = 1
 
     def close(self) -> None:
-        if self._ahead is not None:
-            self._ahead.close()
         self._file.close()

@@ -192,10 +192,12 @@ class _ChunksReading(Reading):
         self._arrived = MappingProxyType(self._ahead.arrived if self._ahead is not None else {})
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        passes = len(buffer) >= PASSING_BYTES_MIN
+        if len(buffer) < PASSING_BYTES_MIN:
+            self._fill(offset, buffer)  # the usual case: short and in any order
+            return
         for begin in range(0, len(buffer), AT_ONCE_BYTES):
             part = buffer[begin : begin + AT_ONCE_BYTES]
-            if passes and self._straight is not None:
+            if self._straight is not None:
                 began = time.perf_counter()
                 self._fill_passing(offset + begin, part, self._straight)
                 self._pace.took(len(part), time.perf_counter() - began)

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from datacat.backend.reflink import clone
+from datacat.closing import Closing
 from datacat.errors import DatacatError, Failed, StorageDenied, StorageFull, StorageMissing
 from datacat.model import LinkMode
 from datacat.progress import StopSignal
@@ -46,7 +47,7 @@ class Placed:
     how: LinkMode
 
 
-class Destination:
+class Destination(Closing):
     """A folder to pull into. Safe to use from many threads; use it in a `with` block.
 
     Paths are relative, with `/`. Whatever writes raises `Refused` (`unsafe_folder`) when the way
@@ -64,17 +65,6 @@ class Destination:
                 self._folders, f"{marker.DIRECTORY}/{marker.TEMPORARY}"
             )
         self._numbers = itertools.count()
-
-    def __enter__(self) -> Destination:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove the temporaries and close all folders. Safe to call twice."""

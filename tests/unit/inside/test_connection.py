@@ -127,16 +127,40 @@ def test_what_is_wrong_with_a_file_is_said_as_everywhere(saved: Store) -> None:
     assert con.sql("select 1").fetchall() == [(1,)]
 
 
-def test_damage_names_file_and_version(tmp_path: Path) -> None:
+def test_damage_names_file_and_version_also_when_it_is_met_late(tmp_path: Path) -> None:
     store = make_store("memory", tmp_path, client=make_client(tmp_path))
-    ref = added(store, tmp_path / "cmr", {"a.csv": lines(5_000)})
+    with sql.Workspace() as workspace:
+        table = workspace.folder / "t.parquet"
+        workspace.execute("select setseed(0.5)")
+        workspace.write_parquet("select random() as v from range(60_000)", table)
+        ref = added(store, tmp_path / "cmr", {"t.parquet": table.read_bytes()})
     backend = store._opened.backend
     key = next(backend.keys("packs/")).key
     data = backend.read(key)
     backend.delete(key)
     backend.write(key, data[:500] + bytes(byte ^ 1 for byte in data[500:520]) + data[520:])
-    with store.connect() as con, pytest.raises(Corrupt, match=rf"a\.csv of {ref}"):
-        con.execute(f"select sum(v) from 'datacat://{ref}/a.csv'").fetchall()
+    with store.connect() as con:
+        asked = f"select sum(v) from 'datacat://{ref}/t.parquet'"
+        late = con.sql(f"from 'datacat://{ref}/t.parquet'")
+        reads: tuple[Callable[[], object], ...] = (
+            lambda: con.execute(asked).fetchall(),
+            lambda: con.sql(asked).fetchall(),
+            lambda: con.cursor().sql(asked).fetchall(),
+            lambda: late.filter("v > 0.5").aggregate("sum(v)").fetchall(),
+            lambda: con.sql("select sum(v) from late").fetchall(),
+            lambda: late.order("v").shape,
+            lambda: len(late.order("v")),
+            lambda: repr(late.order("v")),
+        )
+        for read in reads:
+            with pytest.raises(Corrupt, match=rf"t\.parquet of {ref}"):
+                read()
+        assert type(late.filter("v > 1")) is type(late)
+        assert con.sql("select 1 as a").union(con.sql("select 2")).fetchall() == [(1,), (2,)]
+        with pytest.raises(sql.Error, match="no_such_column"):
+            late.filter("no_such_column > 1")
+        with pytest.raises(AttributeError):
+            late.no_such_method()
 
 
 def lines(rows: int) -> bytes:

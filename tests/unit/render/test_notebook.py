@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import datacat
+from datacat import sql
 from datacat.errors import Corrupt, NotFound
 from datacat.model import Dataset, Listing
 from datacat.model.display import Rows
@@ -50,6 +52,11 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+def _aliases(store: Store) -> Any:
+    store.alias("cmr@v1", "gold")
+    return store.aliases("cmr")
+
+
 def shown(store: Store, tmp_path: Path) -> dict[str, Any]:
     return {
         "ls": store.ls(),
@@ -66,6 +73,18 @@ def shown(store: Store, tmp_path: Path) -> dict[str, Any]:
         "add": store.add(tmp_path / "cmr"),
         "du": store.du(),
         "lineage": store.lineage("cmr"),
+        "sql": store.sql("from versions"),
+        "no rows": store.sql("from versions where ref = 'none'"),
+        "odd answer": store.sql(f"select {sql.literal(NASTY)} as {sql.identifier(NASTY)}"),
+        "head": store.head("cmr@v1/a.csv"),
+        "scan": store.scan([tmp_path / "cmr"]),
+        "find": Rows(store.find_files("*.csv")),
+        "aliases": _aliases(store),
+        "alias": store.alias("cmr@v1", "gold"),
+        "edit": store.edit("cmr", description=NASTY + "!"),
+        "verify": store.verify()[0],
+        "doctor": datacat.Diagnosis((datacat.Check("a", datacat.CheckState.FAIL, NASTY, NASTY),)),
+        "info": store.info,
         "none": Rows(),
         "others": Rows(["<i>"]),
     }
@@ -88,6 +107,37 @@ def test_everything_that_is_looked_at_has_a_page_and_nothing_gets_out_of_it(
     assert str(store.log("cmr")).splitlines()[0].split()[:3] == ["VERSION", "WHEN", "BY"]
     assert "~0 -0" in str(store.diff("cmr@v1", "cmr@v2"))
     assert store.log("cmr") == list(store.log("cmr"))
+
+
+def test_to_look_at_an_answer_does_not_read_it(store: Store) -> None:
+    answer = store.sql("select range as n, n * 1.5 as half from range(7_000)")
+    page = answer._repr_html_()
+    assert page.count("<tr>") == 21
+    assert "more rows" in page
+    assert answer.first(2) == [(0, 0), (1, 1.5)]
+    assert str(answer).splitlines()[0].split() == ["n", "half"]
+    assert [row[0] for row in answer] == list(range(7_000))
+    assert "was read: n, half" in answer._repr_html_()
+    few = store.sql("select 1 as a")
+    assert "more" not in few._repr_html_()
+    assert few.rows() == [(1,)]
+    left = store.sql("select 1 as a")
+    assert left.first() == [(1,)]
+    left.close()
+    assert left.rows() == []
+
+
+def test_everything_that_is_given_out_shows_itself() -> None:
+    plain = {
+        "AnswerColumn", "Better", "Change", "Changes", "Check", "Client", "Code", "Collected",
+        "Contents", "CopiedVersion", "Copy", "CopyPlace", "Damage", "DatasetDiskUse", "Edge",
+        "Edit", "FileInfo", "Kept", "LastPull", "LeftOut", "LineageWarning", "LogEntry", "Mend",
+        "Origin", "Parameters", "Periods", "Relation", "Similar", "Unsaved", "Waiting", "Words",
+    }  # fmt: skip
+    for name in datacat.__all__:
+        one = getattr(datacat, name)
+        if is_dataclass(one) and name not in plain:
+            assert hasattr(one, "_repr_html_"), name
 
 
 def test_of_many_rows_the_first_are_shown_and_the_others_counted(store: Store) -> None:
