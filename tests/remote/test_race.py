@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("kind", "slots"), [("posix", 200), ("s3", 5), ("gcs", 60), ("azure", 40), ("sftp", 60)]
+    ("kind", "slots"), [("posix", 200), ("s3", 5), ("gcs", 20), ("azure", 40), ("sftp", 60)]
 )
 def test_every_slot_has_one_winner(
     kind: str, slots: int, request: pytest.FixtureRequest, tmp_path: Path

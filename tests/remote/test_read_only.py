@@ -54,6 +54,7 @@ def place(
     yield f"{web.url}/{quote(ODD)}", web.folder / ODD
 
 
+@pytest.mark.parametrize("place", ["ranges", "ftp"], indirect=True)
 def test_what_people_do_with_a_store_that_they_can_read(
     place: tuple[str, Path], source: Path, client: Clients, tmp_path: Path
 ) -> None:
