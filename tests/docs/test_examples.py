@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,11 +14,17 @@ from terminal import Person, UnexpectedError, on_screen
 from tests.docs.pages import ROOT
 
 
-def run_example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_example(
+    name: str, folder: Path, *, warnings: str = "error"
+) -> subprocess.CompletedProcess[str]:
     """Run one example as a person would, with `folder` for its temporary files."""
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+    }
     return subprocess.run(
-        [sys.executable, "-W", "error", str(ROOT / "examples" / name)],
+        [sys.executable, "-W", warnings, str(ROOT / "examples" / name)],
         env=environment,
         cwd=folder,
         capture_output=True,
@@ -63,4 +70,14 @@ def test_a_loader_reads_with_workers_of_both_kinds(tmp_path: Path) -> None:
     kinds = ("fork", "spawn") if sys.platform == "linux" else ("spawn",)
     assert played.stdout.splitlines() == [
         f"200 files of cmr@v1 by 2 workers ({kind})" for kind in kinds
+    ]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+def test_a_data_loader_of_pytorch_reads_each_file_once_in_every_epoch(tmp_path: Path) -> None:
+    played = run_example("torch_loader.py", tmp_path, warnings="default")
+    assert played.returncode == 0, played.stderr
+    starts = ("fork", "spawn") if sys.platform == "linux" else ("spawn",)
+    assert played.stdout.splitlines() == [
+        f"200 files of cmr@v1 by 2 workers ({start}), twice" for start in starts
     ]
