@@ -18,11 +18,8 @@ def run_example(
     name: str, folder: Path, *, warnings: str = "error"
 ) -> subprocess.CompletedProcess[str]:
     """Run one example as a person would, with `folder` for its temporary files."""
-    environment = {
-        **os.environ,
-        "TMPDIR": str(folder),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
-    }
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, "-W", warnings, str(ROOT / "examples" / name)],
         env=environment,

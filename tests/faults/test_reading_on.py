@@ -50,8 +50,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return store
 
 
-@pytest.fixture
-def system(store: Store, tmp_path: Path) -> Iterator[DatacatFileSystem]:
+@pytest.fixture(params=["through the cache", "passing"])
+def system(
+    request: pytest.FixtureRequest,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[DatacatFileSystem]:
+    if request.param == "passing":  # what long reads are, here also short ones
+        monkeypatch.setattr("datacat.transfer.random_read.PASSING_BYTES_MIN", 100)
+        monkeypatch.setattr("datacat.transfer.random_read.DRIVE_STEP_BYTES", 3_000)
+        monkeypatch.setattr("datacat.transfer.pace.SETTLED_BYTES", 1_000)
+        monkeypatch.setattr("datacat.transfer.pace.TRIAL_BYTES", 4_000)
     # Nothing is kept, so that every read asks the store.
     yield DatacatFileSystem(
         store.url, user="bob", cache_dir=str(tmp_path / "bob"), chunk_cache_bytes=0
