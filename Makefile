@@ -22,7 +22,7 @@ SOURCES := $(shell find datacat catalog_schema -name '*.py' -o -name '*.sql' 2>/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate race faults power soak fuzz lint format bench bench-peers docs clean
+.PHONY: help demo test simulate race faults power soak campaigns fuzz lint format bench bench-peers docs clean
 
 help:
 	@echo "make demo    run the main job on real files, in a temporary store"
@@ -32,6 +32,7 @@ help:
 	@echo "make faults  kill commands at every system call, let every one fail (hours on two cores)"
 	@echo "make power   cut the power of ext4 and XFS at every call of a command (root, half an hour)"
 	@echo "make soak    16 writers in one store, some killed, with rm and gc beside them (ten minutes)"
+	@echo "make campaigns  run what counts in docs/guarantees.md with more effort (ARGS='damage hostile'), write its table"
 	@echo "make fuzz    let atheris look for input that a parser chokes on (half an hour)"
 	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  let ruff lay out the code"
@@ -61,6 +62,9 @@ power: $(VENV)/.installed-test
 
 soak: $(VENV)/.installed-test
 	$(RUN) tests.faults.soak $(ARGS)
+
+campaigns: $(VENV)/.installed-test
+	$(RUN) tests.faults.campaigns $(ARGS)
 
 fuzz: $(VENV)/.installed-test
 	$(RUN) pip install --quiet --disable-pip-version-check --group fuzz

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.docs.pages import ROOT, spans
+from tests.faults.campaigns import ran, reached
 
 PAGE = ROOT / "docs" / "guarantees.md"
 
@@ -19,3 +20,10 @@ def test_every_promise_names_tests_that_exist() -> None:
     named = {span for span in spans(PAGE) if span.startswith("tests/")}
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
+
+
+def test_the_table_says_what_ran() -> None:
+    """`make campaigns` writes it: nothing else does."""
+    kept = ran.runs()
+    assert not any(run.wrong for run in kept)
+    assert PAGE.read_text() == reached.page(PAGE.read_text(), kept)

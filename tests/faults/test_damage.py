@@ -95,11 +95,22 @@ def affected(scene: Scene, damage: Damage) -> set[bytes]:
     return lost | {made for made, reference in scene.references.items() if reference in lost}
 
 
+def counted_flips(
+    kind: str, found: list[Damage], record_property: Callable[[str, object], None]
+) -> None:
+    """For the table of what was reached."""
+    record_property(f"flips of a {kind}", sum(one.how.startswith("bit ") for one in found))
+
+
 @pytest.mark.parametrize("kind", ["pack", "whole"])
-def test_damaged_content(scene: Scene, warm: Path, kind: str) -> None:
+def test_damaged_content(
+    scene: Scene, warm: Path, kind: str, record_property: Callable[[str, object], None]
+) -> None:
     """Just the files whose bytes are gone do not arrive; each is named, with its container."""
     counted = 0
-    for number, damage in enumerate(damages(scene, kind, flips=20, cuts=5)):
+    found = damages(scene, kind, flips=20, cuts=5)
+    counted_flips(kind, found, record_property)
+    for number, damage in enumerate(found):
         lost = affected(scene, damage)
         with scene.damaged(damage.key, damage.data):
             store = scene.client(like=warm)
@@ -140,10 +151,14 @@ def assert_verify_names(scene: Scene, store: Store, lost: set[bytes], damage: Da
 
 
 @pytest.mark.parametrize("kind", ["manifest", "segment"])
-def test_a_damaged_description(scene: Scene, warm: Path, kind: str) -> None:
+def test_a_damaged_description(
+    scene: Scene, warm: Path, kind: str, record_property: Callable[[str, object], None]
+) -> None:
     """The versions that need the file say so; the others are as they were."""
     victims: dict[str, set[str]] = {}
-    for number, damage in enumerate(damages(scene, kind, flips=20, cuts=4)):
+    found = damages(scene, kind, flips=20, cuts=4)
+    counted_flips(kind, found, record_property)
+    for number, damage in enumerate(found):
         with scene.damaged(damage.key, damage.data):
             store = scene.client(like=warm)
             known = victims.get(damage.key)
@@ -175,10 +190,12 @@ def assert_verify_sees(store: Store, kind: str, key: str) -> None:
     assert sized <= {key}
 
 
-def test_a_damaged_record(scene: Scene) -> None:
+def test_a_damaged_record(scene: Scene, record_property: Callable[[str, object], None]) -> None:
     """Without its bundle a damaged record ends every answer, by its name: no name is guessed."""
     keys = scene.keys["record"]
-    for number, damage in enumerate(damages(scene, "record", flips=30, cuts=6)):
+    found = damages(scene, "record", flips=30, cuts=6)
+    counted_flips("record", found, record_property)
+    for number, damage in enumerate(found):
         with scene.damaged(damage.key, damage.data):
             store = scene.client()
             if damage.how == "removed" and damage.key == keys[-1]:
@@ -201,12 +218,13 @@ def test_a_damaged_record(scene: Scene) -> None:
                 )
 
 
-def test_a_damaged_store_file(scene: Scene) -> None:
+def test_a_damaged_store_file(scene: Scene, record_property: Callable[[str, object], None]) -> None:
     """Cut, it is named; with other values in it, the log does not belong to it any more."""
     other = scene.root / "other.json"
     text = (scene.store / layout.STORE).read_text()
     other.write_text(text.replace('"imaging"', '"imagine"'))
     found = damages(scene, "store", flips=30, cuts=6)
+    counted_flips("store", found, record_property)
     for damage in [*found, Damage(layout.STORE, "another one", other.read_bytes())]:
         with scene.damaged(damage.key, damage.data):
             with pytest.raises((Corrupt, NoStore)) as caught:
@@ -219,8 +237,12 @@ def test_a_damaged_store_file(scene: Scene) -> None:
                 assert str(scene.store) in caught.value.message
 
 
-def test_a_damaged_bundle_costs_only_time(long_scene: Scene) -> None:
-    for damage in damages(long_scene, "bundle", flips=4, cuts=1):
+def test_a_damaged_bundle_costs_only_time(
+    long_scene: Scene, record_property: Callable[[str, object], None]
+) -> None:
+    found = damages(long_scene, "bundle", flips=20 if EFFORT > 1 else 4, cuts=1)
+    counted_flips("bundle", found, record_property)
+    for damage in found:
         with long_scene.damaged(damage.key, damage.data):
             store = long_scene.client()
             assert store.ls().datasets_total == 2

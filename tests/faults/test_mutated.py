@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,13 @@ def reports(folder: Path, first: int, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_mutated_stores(tmp_path: Path, shard: int) -> None:
+def test_mutated_stores(
+    tmp_path: Path, shard: int, record_property: Callable[[str, object], None]
+) -> None:
     """Each command gives the truth, or says what is damaged and by which name."""
     found = reports(tmp_path, shard * 1_000_000, STORES)
     assert len(found) == STORES
+    record_property("mutated stores", len(found))
     wrong = [
         f"seed {one['seed']} ({', '.join(one['how'])}; {one['client']}): {what}"
         for one in found

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
@@ -35,8 +35,8 @@ CUT_REPAIRS = 5_000
 """The same for repairs, which call four times as often as an add."""
 
 
-def plan(times: int) -> list[Callable[[], Report]]:
-    """The runs, longest first. `times` multiplies the random ones."""
+def plan(times: int, only: Sequence[str] = ()) -> list[Callable[[], Report]]:
+    """The runs, longest first. `times` multiplies the random ones; `only` the meetings named so."""
     searches = [
         ("two_adders", Limits(2, 1), False),
         ("two_collectors", Limits(states_max=CUT), False),
@@ -60,20 +60,21 @@ def plan(times: int) -> list[Callable[[], Report]]:
     ]
     crowds = [range(first, first + 500) for first in range(0, 4_000 * times, 500)]
     people = [range(first, first + 10) for first in range(0, 60 * times, 10)]
-    return [
+    runs = [
         *(partial(searched, name, limits, bundles=bundles) for name, limits, bundles in searches),
         *(partial(thrown, "crowd_of_people", seeds) for seeds in people),
         *(partial(thrown, "crowd_that_repairs", seeds) for seeds in people),
         *(partial(thrown, "crowd", seeds) for seeds in crowds),
     ]
+    return [run for run in runs if not only or run.args[0] in only]
 
 
-def simulate(jobs: int, times: int, keep: str) -> int:
+def simulate(jobs: int, times: int, only: Sequence[str], keep: str) -> int:
     """Run everything; the exit code."""
     print(f"{'':<62}{'states':>11}{'ends':>9}{'steps':>12}{'calls run':>11}{'CPU s':>9}")
     total = Report("total")
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        for done in as_completed([pool.submit(run) for run in plan(times)]):
+        for done in as_completed([pool.submit(run) for run in plan(times, only)]):
             report = done.result()
             print(report, flush=True)
             total.steps += report.steps
@@ -94,7 +95,12 @@ def simulate(jobs: int, times: int, keep: str) -> int:
             "faults": total.faults,
             "acknowledged": total.acknowledged,
         }
-        record("simulate", part=keep, counts=counts, wrong=len(total.wrong))
+        record(
+            "simulate",
+            part=" ".join([keep, f"x{times}", *only]),
+            counts=counts,
+            wrong=len(total.wrong),
+        )
     for wrong in total.wrong:
         print(f"\n{wrong}")
     return 1 if total.wrong else 0
@@ -105,6 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.interleaving")
     parser.add_argument("--jobs", type=int, default=4, help="processes side by side")
     parser.add_argument("--times", type=int, default=1, help="so many times more random schedules")
+    parser.add_argument("--only", action="append", default=[], help="this meeting, by its name")
     parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     again = parser.add_subparsers(dest="again")
     seed = again.add_parser("seed", help="play a random schedule again")
@@ -116,7 +123,7 @@ def main() -> int:
     schedule.add_argument("moves")
     options = parser.parse_args()
     if options.again is None:
-        return simulate(options.jobs, options.times, options.keep)
+        return simulate(options.jobs, options.times, options.only, options.keep)
     if options.again == "seed":
         lines = play_seed(options.name, options.seed)
     else:

@@ -43,9 +43,12 @@ class Part:
     number: int
     of: int
     only: tuple[str, ...]
+    after: int = 0
+    """So many of each command were done before."""
 
     def __str__(self) -> str:
-        return " ".join([f"{self.number}/{self.of}", *self.only])
+        after = [f"after {self.after}"] * bool(self.after)
+        return " ".join([f"{self.number}/{self.of}", *after, *self.only])
 
 
 def batches(act: str, *, part: Part, planned: Counter[str]) -> Iterator[Batch]:
@@ -66,6 +69,7 @@ def batches(act: str, *, part: Part, planned: Counter[str]) -> Iterator[Batch]:
         # A part, and a run that is cut short, has all kinds of errors at calls from everywhere.
         random.Random(f"{name} {act}").shuffle(found)
         chosen = [task for n, task in enumerate(found, seen) if n % of == number % of]
+        chosen = chosen[part.after :]
         seen += len(found)
         planned[act] += len(chosen)
         print(f"{name}, {act}, -j{jobs}: {len(calls)} calls, {len(chosen)} runs", flush=True)
@@ -138,6 +142,7 @@ def main() -> int:
     parser.add_argument("--part", default="0/1", help="the K-th of N parts: 0/8")
     parser.add_argument("--minutes", type=float, default=24 * 60, help="begin no more after that")
     parser.add_argument("-j", "--jobs", type=int, default=2)
+    parser.add_argument("--after", type=int, default=0, help="so many of each command were done")
     parser.add_argument("--only", action="append", default=[], help="'gc -j1': with one thread")
     parser.add_argument("--keep", default="", help="record what was done, as the run of that name")
     given = parser.parse_intermixed_args()
@@ -154,7 +159,7 @@ def main() -> int:
     number, of = (int(text) for text in given.part.split("/"))
     return campaign(
         given.what,
-        part=Part(number, of, tuple(given.only)),
+        part=Part(number, of, tuple(given.only), given.after),
         jobs=given.jobs,
         seconds=60 * given.minutes,
         keep=given.keep,
