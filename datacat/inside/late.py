@@ -73,5 +73,7 @@ def _relations_of(telling: Telling) -> type[sql.Relation]:
 
     shown = ("__repr__", "__str__", "__len__", "__getitem__", "__contains__", "__arrow_c_stream__")
     methods = {name: translated(name) for name in shown if hasattr(sql.Relation, name)}
-    body = {"__slots__": (), "__getattribute__": attribute, "__doc__": sql.Relation.__doc__}
+    # Libraries know it by its name and where it is from.
+    like = {name: getattr(sql.Relation, name) for name in ("__module__", "__qualname__", "__doc__")}
+    body = {"__slots__": (), "__getattribute__": attribute, **like}
     return type(sql.Relation.__name__, (sql.Relation,), {**body, **methods})

@@ -156,6 +156,8 @@ def test_damage_names_file_and_version_also_when_it_is_met_late(tmp_path: Path) 
             with pytest.raises(Corrupt, match=rf"t\.parquet of {ref}"):
                 read()
         assert type(late.filter("v > 1")) is type(late)
+        assert isinstance(late, sql.Relation)
+        assert type(late).__module__ == sql.Relation.__module__, "libraries look at it"
         assert con.sql("select 1 as a").union(con.sql("select 2")).fetchall() == [(1,), (2,)]
         with pytest.raises(sql.Error, match="no_such_column"):
             late.filter("no_such_column > 1")
