@@ -68,6 +68,7 @@ def create_store(
     for key, data in recovery.files().items():
         backend.create(key, data)
     begin_log(backend, client=client)
+    backend.keep_reserve()
 
 
 def _refuse_taken(backend: Backend) -> None:

@@ -23,7 +23,7 @@ from datacat.catalog.record import Envelope, Record
 from datacat.catalog.remembered import Remembered
 from datacat.catalog.sketches import Sketches
 from datacat.catalog.snapshot import Snapshot
-from datacat.errors import NoStore, StorageError, StorageMissing, StorageTransient
+from datacat.errors import NoStore, StorageError, StorageFull, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
 from datacat.progress import Listener, StopSignal, ignore
@@ -119,6 +119,24 @@ class OpenedStore:
             return make(fold, envelope)
 
         return self.catalog.commit(build, start=start)
+
+    def commit_on_reserve(
+        self, make: Callable[[Fold, Envelope], Record], *, start: Snapshot | None = None
+    ) -> Committed:
+        """As `commit`, for what frees space: on a full drive the space that was set aside is used.
+
+        What is left of it is set aside again.
+        """
+        try:
+            return self.commit(make, start=start)
+        except StorageFull:
+            # It is certain that nothing was recorded: else the error would be `OutcomeUnknown`.
+            if not self.backend.release_reserve():
+                raise
+            try:
+                return self.commit(make, start=start)
+            finally:
+                self.backend.keep_reserve()
 
     def _confirm(self) -> None:
         """A record must never be put into another store's log: what was recalled is read now."""

@@ -193,6 +193,16 @@ class Backend(ABC):
     def free_bytes(self) -> int | None:
         """Space left for new data, or None when the storage does not tell."""
 
+    def keep_reserve(self) -> None:  # noqa: B027
+        """Set space aside for `release_reserve`, unless it is; less of it where there is less.
+
+        Best effort, and nothing by default: most storage does not fill up.
+        """
+
+    def release_reserve(self) -> bool:
+        """Give the space back that was set aside. False if there was none."""
+        return False
+
     def aging_rules(self) -> Sequence[AgingRule] | None:
         """Rules of the place that delete or move files of the store by their age.
 

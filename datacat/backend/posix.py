@@ -24,6 +24,7 @@ from datacat.backend.posix_errors import storage_error
 from datacat.backend.posix_folders import make_folder, make_store_folders
 from datacat.backend.posix_staged import PosixStaged, place, who_won
 from datacat.backend.reflink import clone
+from datacat.backend.reserve import keep_reserve, release_reserve
 from datacat.backend.system_calls import (
     OPEN_BINARY,
     fsync_folder,
@@ -107,7 +108,7 @@ class PosixBackend(Backend):
     def keys(self, prefix: str, *, after: str = "") -> Iterator[Stat]:
         """Keys below `prefix`, one folder in memory at a time.
 
-        Temporaries are listed only for the prefix `tmp/` itself; links never are.
+        Temporaries are listed only for the prefix `tmp/` itself; links and the reserve never are.
         """
         return self._walk(checked_prefix(prefix), after)
 
@@ -118,7 +119,11 @@ class PosixBackend(Backend):
                 # All keys below a folder sort together: skip it when all of them are behind.
                 if key != layout.TEMPORARY and (key > after or after.startswith(key)):
                     yield from self._walk(key, after)
-            elif key > after and (found := self._entry_stat(key, entry)) is not None:
+            elif (
+                key > after
+                and key != layout.RESERVE
+                and (found := self._entry_stat(key, entry)) is not None
+            ):
                 yield found
 
     def _entry_stat(self, key: str, entry: os.DirEntry[str]) -> Stat | None:
@@ -338,6 +343,12 @@ class PosixBackend(Backend):
     def free_bytes(self) -> int | None:
         with self.translated(""):
             return shutil.disk_usage(self.root).free
+
+    def keep_reserve(self) -> None:
+        keep_reserve(self)
+
+    def release_reserve(self) -> bool:
+        return release_reserve(self._path(layout.RESERVE))
 
     @contextmanager
     def translated(self, key: str, *, writing: bool = False) -> Iterator[None]:

@@ -194,6 +194,12 @@ class RetryingBackend(Backend):
                 self._pause(attempt)
         return call()
 
+    def keep_reserve(self) -> None:
+        self.backend.keep_reserve()
+
+    def release_reserve(self) -> bool:
+        return self.backend.release_reserve()
+
     def aging_rules(self) -> Sequence[AgingRule] | None:
         return self.retried(self.backend.aging_rules)
 

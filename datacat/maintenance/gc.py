@@ -70,7 +70,10 @@ def collect(
             plan = make_plan(store, workspace, periods=periods, watch=watch)
             retired = superseded(store, keep=keep_last) if keep_last is not None else ()
             collection = replace(plan.collection, trashed=retired)
-            if dry_run or collection.is_empty:
+            if dry_run:
+                return collection
+            if collection.is_empty:
+                store.backend.keep_reserve()
                 return collection
             going = frozenset((*(version.ref for version in collection.versions), *retired))
             if confirm is not None and (agreed is None or not going <= agreed):
@@ -93,6 +96,7 @@ def collect(
             except _OvertakenError:
                 continue
             _sweep(store, workspace, watch)
+            store.backend.keep_reserve()  # whole again, and in stores that never had one
             return replace(collection, done=True)
     raise Conflict(
         "others saved and restored what could have been freed; nothing more was freed",
@@ -121,7 +125,7 @@ def _condemn(store: OpenedStore, workspace: Workspace, plan: Plan) -> None:
             referring.refuse(fold)
             return ContainersCondemn(**envelope, names=tuple(batch))
 
-        store.commit(make, start=plan.snapshot)
+        store.commit_on_reserve(make, start=plan.snapshot)
         own.update(batch)
 
 
@@ -226,4 +230,4 @@ def _note_swept(store: OpenedStore, names: tuple[str, ...]) -> None:
     def make(_fold: Fold, envelope: Envelope) -> ContainersSwept:
         return ContainersSwept(**envelope, names=names)
 
-    store.commit(make)
+    store.commit_on_reserve(make)

@@ -234,7 +234,7 @@ def _commit(store: OpenedStore, snapshot: Snapshot, name: str, numbers: tuple[in
             raise _ChangedMeanwhileError
         return VersionRemove(**envelope, dataset=name, numbers=numbers)
 
-    store.commit(make, start=snapshot)
+    store.commit_on_reserve(make, start=snapshot)
 
 
 def _check_again(

@@ -170,9 +170,9 @@ def remount(mount_point: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", mount_point], check=True)
 
 
-def fill(folder: Path, *, leave: int = 0) -> Path:
+def fill(folder: Path, *, leave: int = 0, name: str = "fill") -> Path:
     """Use up the drive of `folder` but for `leave` bytes; returns the file that does."""
-    path = folder / "fill"
+    path = folder / name
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(65536))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from datacat import layout
+from datacat.backend.reserve import RESERVE_BYTES
 from datacat.errors import DatacatError, StorageFull
 from datacat.model import LinkMode
 from datacat.store import Store
@@ -205,3 +207,33 @@ def test_the_folder_for_temporary_files_is_full(tmp_path: Path, mounted: Path) -
     assert visible(place) == before
     assert os.listdir(mounted) == ["fill"]
     assert store.add(source).version.ref == "many@v1"
+
+
+def test_rm_and_gc_work_without_one_free_byte(tmp_path: Path, mounted: Path) -> None:
+    """The space that was set aside is used, and is there again for the next time."""
+    place = mounted / "store"
+    store = Store.create(str(place), client=client(tmp_path / "cache"))
+    reserve = place / layout.RESERVE
+    for name in ("first", "second", "kept"):
+        store.add(write(tmp_path / name, {name: os.urandom(400_000)}))
+    kept = content(tmp_path / "kept")
+    for name in ("first", "second"):
+        filler = fill(mounted, name=f"fill-{name}")
+        before = reserve.stat().st_size
+        with pytest.raises(StorageFull):
+            store.add(write(tmp_path / "more", {"m": os.urandom(100_000)}))
+        assert reserve.stat().st_size == before, "only what frees space takes from it"
+        done = run("rm", name, "--yes", "--force", store=place, home=tmp_path / "h")
+        assert done.code == 0, done.err
+        done = run("gc", "--older-than", "0d", "--yes", store=place, home=tmp_path / "h")
+        assert done.code == 0, done.err
+        assert [d.name for d in store.ls().datasets][-1] == "kept" or name == "first"
+        assert name not in [d.name for d in store.ls().datasets]
+        assert sum(path.stat().st_size > 300_000 for path in (place / "whole").rglob("*")) == (
+            2 if name == "first" else 1
+        )
+        filler.unlink()
+        store.gc()
+        assert reserve.stat().st_size == RESERVE_BYTES
+    store.pull("kept", dest=tmp_path / "copy")
+    assert content(tmp_path / "copy") == kept
