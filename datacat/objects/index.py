@@ -191,7 +191,7 @@ _CHUNK_RULE = r"""
     and octet_length(digest) in (16, 32)
     and (reference is null or octet_length(reference) = octet_length(digest))
     and case codec
-        when 'raw' then stored_size = size
+        when 'raw' then stored_size = size and reference is null
         when 'zstd' then stored_size between 1 and 1048576
         else false
     end

@@ -99,7 +99,8 @@ class Trial:
             self.wrong(f"{what}: {type(error).__name__} {error.kind}: {text}")
         keys = [*self.report.keys, *self.touched]
         paths = [path for tree in self.scene.versions.values() for path in tree]
-        if not any(name in text for name in (*keys, *paths)) and error.kind not in _NAMELESS:
+        lists = [f"the list of {ref}" for ref in self.scene.versions]
+        if not any(name in text for name in (*keys, *paths, *lists)) and error.kind not in _NAMELESS:
             self.wrong(f"{what}: names nothing: {error.kind}: {text}")
 
     def _allowed(self) -> set[str]:

@@ -88,6 +88,8 @@ IMPOSSIBLE = {
         "update t set checksums = checksums[1:7]",
         "update t set checksums = repeat(checksums, 2)",
         "update t set reference = digest[1:16]",
+        "update t set codec = 'raw', stored_size = size, checksums = checksums[1:8],"
+        " reference = repeat('x', 32)::blob where size <= 1048576",
         "update t set digest = digest[1:31]",
         "insert into t from t limit 1",
         'insert into t select * replace ("offset" + 1 as "offset") from t limit 1',
