@@ -100,7 +100,10 @@ class Trial:
         keys = [*self.report.keys, *self.touched]
         paths = [path for tree in self.scene.versions.values() for path in tree]
         lists = [f"the list of {ref}" for ref in self.scene.versions]
-        if not any(name in text for name in (*keys, *paths, *lists)) and error.kind not in _NAMELESS:
+        if (
+            not any(name in text for name in (*keys, *paths, *lists))
+            and error.kind not in _NAMELESS
+        ):
             self.wrong(f"{what}: names nothing: {error.kind}: {text}")
 
     def _allowed(self) -> set[str]:
