@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -15,17 +14,8 @@ import aiohttp
 from datacat.backend.gcs_errors import BeyondTheEndError, ConditionRefusedError
 from datacat.backend.gcs_requests import GcsRequests
 from datacat.errors import DatacatError, StorageMissing
-from datacat.providers.address import bucket_and_key, stem_of
-from datacat.providers.base import (
-    BLOCK_BYTES,
-    Content,
-    Found,
-    PartedReading,
-    Provider,
-    ProviderChangedError,
-    Reading,
-    again,
-)
+from datacat.providers.base import Content, Found, ProviderChangedError
+from datacat.providers.bucket import BucketProvider, Page, nanoseconds
 from datacat.providers.errors import of_provider
 
 _FIELDS = "name,size,updated,generation"
@@ -33,59 +23,28 @@ _AS_STORED = {"Accept-Encoding": "gzip"}
 """Else Google decompresses what was uploaded with a mark that it is compressed."""
 
 
-class GcsProvider(Provider):
-    """`gs://bucket/folder` or `gs://bucket/file`. A key is taken as it is: `%20` means itself."""
+class GcsProvider(BucketProvider):
+    """`gs://bucket/folder` or `gs://bucket/file`."""
+
+    scheme = "gs"
 
     def __init__(self, url: str) -> None:
-        self._bucket, key = bucket_and_key(url)
-        self._key = key.rstrip("/")
-        self._is_folder = key != self._key or not key
-        self.secret_url = url
-        self.url = f"gs://{self._bucket}/{key}".rstrip("/")
-        self.stem = stem_of(url)
+        super().__init__(url)
         self._requests = GcsRequests(self.url)
 
-    async def listing(self) -> AsyncIterator[Sequence[Found]]:
-        if not self._is_folder:
-            try:
-                found = await again(lambda: self._look(""))
-            except StorageMissing:
-                pass
-            else:
-                yield [found]
-                return
-        prefix = f"{self._key}/" if self._key else ""
-        after: dict[str, str] = {}
-        any_found = False
-        while True:
-            answer = await again(partial(self._page, prefix, after))
-            entries = answer.get("items", ())
-            # What ends with a slash stands for a folder, and holds nothing.
-            page = [
-                _described(entry["name"][len(prefix) :], entry)
-                for entry in entries
-                if not entry["name"].endswith("/")
-            ]
-            any_found = any_found or bool(entries)
-            if page:
-                yield page
-            if not (token := answer.get("nextPageToken")):
-                break
-            after = {"pageToken": token}
-        if not any_found:
-            raise StorageMissing(f"{self.url} is not there")
-
-    async def _page(self, prefix: str, after: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _page(self, prefix: str, after: Mapping[str, str]) -> Page:
         fields = f"items({_FIELDS}),nextPageToken"
         asked = {"prefix": prefix, "fields": fields, "maxResults": "1000", **after}
         path = f"/storage/v1/b/{self._requests.quoted(self._bucket)}/o"
         try:
             async with self._asking(path, asked, permission="storage.objects.list") as answer:
                 page: Mapping[str, Any] = json.loads(await answer.read())
-                return page
         except StorageMissing:
             # An empty folder has an answer: only a bucket can be missing.
             raise of_provider(self._requests.no_such_bucket(), self.url) from None
+        found = [_described(one["name"][len(prefix) :], one) for one in page.get("items", ())]
+        token = page.get("nextPageToken")
+        return Page(found, {"pageToken": token} if token else {})
 
     async def _look(self, path: str) -> Found:
         async with self._asking(self._place(path), {"fields": _FIELDS}, key=path) as answer:
@@ -97,14 +56,6 @@ class GcsProvider(Provider):
                 return None
             data = await answer.read()
             return Content(data, _of_bytes(path, answer, len(data)))
-
-    async def open(self, path: str) -> Reading:
-        first, found = await self._range(path, 0, BLOCK_BYTES, None)
-
-        async def more(offset: int, length: int) -> bytes:
-            return (await self._range(path, offset, length, found))[0]
-
-        return PartedReading(found, first, more)
 
     async def _range(
         self, path: str, offset: int, length: int, expected: Found | None
@@ -123,9 +74,8 @@ class GcsProvider(Provider):
         return data, found
 
     def _place(self, path: str) -> str:
-        key = "/".join(part for part in (self._key, path) if part)
         quoted = self._requests.quoted
-        return f"/storage/v1/b/{quoted(self._bucket)}/o/{quoted(key)}"
+        return f"/storage/v1/b/{quoted(self._bucket)}/o/{quoted(self._full(path))}"
 
     @asynccontextmanager
     async def _bytes(
@@ -172,14 +122,10 @@ def _described(path: str, entry: Mapping[str, Any]) -> Found:
     """What a listing says. The generation of an object is another one after each write."""
     modified = datetime.fromisoformat(entry["updated"])
     mark = str(entry["generation"])
-    return Found(path, int(entry["size"]), _ns(modified), mark, strong=True)
+    return Found(path, int(entry["size"]), nanoseconds(modified), mark, strong=True)
 
 
 def _of_bytes(path: str, answer: aiohttp.ClientResponse, size_bytes: int) -> Found:
     """What comes along with bytes."""
-    modified = _ns(parsedate_to_datetime(answer.headers["Last-Modified"]))
+    modified = nanoseconds(parsedate_to_datetime(answer.headers["Last-Modified"]))
     return Found(path, size_bytes, modified, answer.headers["X-Goog-Generation"], strong=True)
-
-
-def _ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000

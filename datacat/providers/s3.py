@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from datacat.backend.s3 import CONNECT_SECONDS, CONNECTIONS, SILENT_SECONDS
 from datacat.backend.s3_errors import EXPECTED, code_of, storage_error
-from datacat.errors import DatacatError, StorageMissing
-from datacat.providers.address import bucket_and_key, stem_of
-from datacat.providers.base import (
-    BLOCK_BYTES,
-    Content,
-    Found,
-    PartedReading,
-    Provider,
-    ProviderChangedError,
-    Reading,
-    again,
-)
+from datacat.errors import DatacatError
+from datacat.providers.base import Content, Found, ProviderChangedError
+from datacat.providers.bucket import BucketProvider, Page, nanoseconds
 from datacat.providers.errors import of_provider
 
 SLOWEST_BYTES_PER_SECOND = 128 * 1024
 """A request may take `SILENT_SECONDS` and the time that its bytes take at this speed."""
 
 
-class S3Provider(Provider):
-    """`s3://bucket/folder` or `s3://bucket/file`. A key is taken as it is: `%20` means itself."""
+class S3Provider(BucketProvider):
+    """`s3://bucket/folder` or `s3://bucket/file`."""
+
+    scheme = "s3"
 
     def __init__(self, url: str) -> None:
         from s3fs import S3FileSystem
 
-        self._bucket, key = bucket_and_key(url)
-        self._key = key.rstrip("/")
-        self._is_folder = key != self._key or not key
-        self.secret_url = url
-        self.url = f"s3://{self._bucket}/{key}".rstrip("/")
-        self.stem = stem_of(url)
+        super().__init__(url)
         self._files = S3FileSystem(
             config_kwargs={
                 "max_pool_connections": CONNECTIONS,
@@ -52,41 +39,6 @@ class S3Provider(Provider):
             skip_instance_cache=True,
         )
 
-    async def listing(self) -> AsyncIterator[Sequence[Found]]:
-        if not self._is_folder:
-            try:
-                found = await again(lambda: self._head_of(""))
-            except StorageMissing:
-                pass
-            else:
-                yield [found]
-                return
-        prefix = f"{self._key}/" if self._key else ""
-        after: dict[str, str] = {}
-        any_found = False
-        while True:
-            answer = await again(partial(self._page, prefix, after))
-            page = [
-                Found(
-                    path=entry["Key"][len(prefix) :],
-                    size_bytes=entry["Size"],
-                    modified_ns=_ns(entry["LastModified"]),
-                    mark=entry.get("ETag", ""),
-                    strong=bool(entry.get("ETag")),
-                )
-                # What ends with a slash stands for a folder, and holds nothing.
-                for entry in answer.get("Contents", ())
-                if not entry["Key"].endswith("/")
-            ]
-            any_found = any_found or bool(answer.get("Contents"))
-            if page:
-                yield page
-            if not answer.get("IsTruncated"):
-                break
-            after = {"ContinuationToken": answer["NextContinuationToken"]}
-        if not any_found:
-            raise StorageMissing(f"{self.url} is not there")
-
     async def fetch(self, path: str, limit_bytes: int) -> Content | None:
         key = self._full(path)
         async with self._asking("GetObject", key, limit_bytes) as client:
@@ -96,14 +48,6 @@ class S3Provider(Provider):
                     return None
                 data: bytes = await body.read()
         return Content(data, _found(path, answer, answer["ContentLength"]))
-
-    async def open(self, path: str) -> Reading:
-        first, found = await self._range(path, 0, BLOCK_BYTES, None)
-
-        async def more(offset: int, length: int) -> bytes:
-            return (await self._range(path, offset, length, found))[0]
-
-        return PartedReading(found, first, more)
 
     async def _range(
         self, path: str, offset: int, length: int, expected: Found | None
@@ -123,28 +67,30 @@ class S3Provider(Provider):
         except _BeyondTheEnd:
             if expected is not None:
                 return b"", expected
-            return b"", await self._head_of(path)
+            return b"", await self._look(path)
         total = int(answer["ContentRange"].rpartition("/")[2])
         found = _found(path, answer, total)
         if expected is not None and not expected.is_same(found):
             raise ProviderChangedError
         return data, found
 
-    async def _page(self, prefix: str, after: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _page(self, prefix: str, after: Mapping[str, str]) -> Page:
         async with self._asking("ListBucket", "") as client:
-            answer: Mapping[str, Any] = await client.list_objects_v2(
+            answer = await client.list_objects_v2(
                 Bucket=self._bucket, Prefix=prefix, MaxKeys=1_000, **after
             )
-            return answer
+        found = [
+            _found(entry["Key"][len(prefix) :], entry, entry["Size"])
+            for entry in answer.get("Contents", ())
+        ]
+        more = answer.get("IsTruncated")
+        return Page(found, {"ContinuationToken": answer["NextContinuationToken"]} if more else {})
 
-    async def _head_of(self, path: str) -> Found:
+    async def _look(self, path: str) -> Found:
         key = self._full(path)
         async with self._asking("HeadObject", key) as client:
             answer = await client.head_object(Bucket=self._bucket, Key=key)
         return _found(path, answer, answer["ContentLength"])
-
-    def _full(self, path: str) -> str:
-        return "/".join(part for part in (self._key, path) if part)
 
     @asynccontextmanager
     async def _asking(self, action: str, key: str, size_bytes: int = 0) -> AsyncIterator[Any]:
@@ -172,10 +118,6 @@ class _BeyondTheEnd(Exception):
     """A range that begins where the object has ended."""
 
 
-def _found(path: str, answer: dict[str, Any], size_bytes: int) -> Found:
+def _found(path: str, answer: Mapping[str, Any], size_bytes: int) -> Found:
     mark = answer.get("ETag", "")
-    return Found(path, size_bytes, _ns(answer["LastModified"]), mark, strong=bool(mark))
-
-
-def _ns(moment: Any) -> int:
-    return int(moment.timestamp()) * 1_000_000_000
+    return Found(path, size_bytes, nanoseconds(answer["LastModified"]), mark, strong=bool(mark))
