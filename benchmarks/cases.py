@@ -264,4 +264,41 @@ def million(bench: Bench) -> None:
     )
 
 
-CASES = {"large": large, "small": small, "catalog": catalog, "similar": similar, "million": million}
+COLLECTED = 100
+"""Versions of the store that is collected."""
+
+
+def collect(bench: Bench) -> None:
+    """A collection that frees half of a million small containers, in its two parts."""
+    containers = max(4_000, int(1_000_000 * bench.scale))
+    bench.fresh_store()
+    apart(_fill_containers, bench.store, containers=containers)
+    bench.datacat("ls")
+    bench.datacat("rm", "-y", *(f"packs-{number}" for number in range(0, COLLECTED, 2)))
+
+    def once(work: str) -> None:
+        settle()
+        series = Series(work)
+        typed = [DATACAT, "-q", "gc", "--older-than", "0d", "-y"]
+        series.runs.append(timed(typed, environment=bench.environment))
+        bench.within(work, series, 60.0)
+        bench.within_memory(work, series, 1024)
+
+    once(f"gc of a store with {containers:,} containers, half of them in the trash")
+    once("gc once more, with nothing to free")
+
+
+def _fill_containers(store: Path, *, containers: int) -> None:
+    from containers import write_containers
+
+    write_containers(store, versions=COLLECTED, containers=containers)
+
+
+CASES = {
+    "large": large,
+    "small": small,
+    "catalog": catalog,
+    "similar": similar,
+    "million": million,
+    "gc": collect,
+}
