@@ -14,7 +14,7 @@ from pathlib import Path
 from datacat import sql
 from datacat.backend.memory import MemoryBackend
 from datacat.catalog.record import VersionAdd
-from datacat.layout import COPIES, RECOVERY
+from datacat.layout import COPIES, RECOVERY, RESERVE
 from datacat.model import Layout, Parameters
 from datacat.opened import Client, Watch, open_store
 from datacat.progress import StopSignal, ignore
@@ -207,7 +207,7 @@ def make_mutable(root: Path, *, seed: int = 11) -> MutableStore:
     found = MutableStore(root, versions)
     for path in every_file(found.store):
         key = str(path.relative_to(found.store))
-        if key in RECOVERY or key.startswith(COPIES):  # no version is read from them
+        if key in (*RECOVERY, RESERVE) or key.startswith(COPIES):  # no version is read from them
             path.unlink()
             continue
         found.files[key] = path.read_bytes()
