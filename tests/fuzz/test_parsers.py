@@ -61,6 +61,8 @@ KNOWN = {
     *("catalog/store_file.py", "catalog/strict_json.py", "cli/arguments.py", "config/gather.py"),
     *("objects/pack.py", "scan/undo.py", "transfer/journal.py"),
     "working_copy/marker.py",
+    # What Google's servers answer, to whom one shows a token.
+    *("backend/gcs.py", "backend/gcs_errors.py", "providers/gcs.py"),
     # What this program itself wrote, in a cache or into memory.
     *("cli/known.py", "copies/reading.py", "copies/writing.py", "maintenance/unfinished.py"),
     *(
