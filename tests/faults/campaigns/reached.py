@@ -100,7 +100,7 @@ def _whole(kept: Sequence[Ran]) -> Iterator[str]:
             if commands:
                 yield (
                     f"Every call was killed at ({run.counts['runs']:,} runs, writes also in their"
-                    f" middle), with one thread (`-j1`): {commands}.\n\n"
+                    f" middle), with one thread (`-j1`) or two (`-j2`): {commands}.\n\n"
                 )
 
 
