@@ -193,7 +193,8 @@ def test_many_threads_and_more_folders_than_are_kept_open(tmp_path: Path) -> Non
     assert all((tmp_path / path).read_bytes() == path.encode() for path in paths)
     assert stats == [there(tmp_path / path) for path in paths]
     if before:
-        assert len(os.listdir("/proc/self/fd")) == before
+        # Fewer when something of an earlier test was let go of meanwhile.
+        assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.parametrize(
