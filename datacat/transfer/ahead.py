@@ -9,13 +9,6 @@ from typing import NamedTuple
 
 from datacat import this_process
 
-STEP_BYTES = 2 * 1024 * 1024
-"""What one task brings: large enough to be worth a request, small enough to be soon there."""
-
-AHEAD_BYTES = 8 * 1024 * 1024
-THREADS = 3
-
-
 Data = bytes | memoryview
 
 
@@ -33,7 +26,8 @@ class Ahead:
     `load(first, last)` brings a range of pieces, or only prepares them and gives None; what it
     raises is dropped, for who reads the piece will see it again. `start(index)` is where a piece
     begins, `count` how many there are. Each task brings about `step_bytes`, up to `ahead_bytes`
-    before they are wanted. Used by one thread at a time; its own threads, up to `threads`, begin
+    before they are wanted, and no more than was read in order already: who stops soon has not asked
+    for much. Used by one thread at a time; its own threads, up to `threads`, begin
     with the first task.
     """
 
@@ -43,20 +37,21 @@ class Ahead:
         *,
         start: Callable[[int], int],
         count: int,
-        step_bytes: int | None = None,
-        ahead_bytes: int | None = None,
-        threads: int = THREADS,
+        step_bytes: int,
+        ahead_bytes: int,
+        threads: int,
     ) -> None:
         self.arrived: dict[int, Data] = {}
         """The pieces that were brought and not yet read past, by their numbers."""
         self._load = load
         self._start = start
         self._count = count
-        self._step_bytes = step_bytes or STEP_BYTES
-        self._ahead_bytes = ahead_bytes or AHEAD_BYTES
+        self._step_bytes = step_bytes
+        self._ahead_bytes = ahead_bytes
         self._threads = threads
         self._expected = -1
         self._in_order = 0
+        self._since = 0
         self._asked_to = 0
         self._tasks: deque[Task] = deque()
         self._coming: list[Task] = []
@@ -83,7 +78,7 @@ class Ahead:
             self._coming.clear()
             self._asked_to = first
         if first != self._expected and first != self._expected - 1:
-            self._asked_to, self._in_order = first, 0
+            self._asked_to, self._in_order, self._since = first, 0, first
             if self._tasks or self.arrived:
                 self._forget(first)
         else:
@@ -122,7 +117,9 @@ class Ahead:
 
     def _ask(self, position: int) -> None:
         begin = max(self._asked_to, position)
-        limit = self._start(min(position, self._count)) + self._ahead_bytes
+        place = self._start(min(position, self._count))
+        done = place - self._start(self._since)
+        limit = place + min(self._ahead_bytes, max(self._step_bytes, done))
         while begin < self._count and self._start(begin) + self._step_bytes <= limit:
             end, until = begin + 1, self._start(begin) + self._step_bytes
             while end < self._count and self._start(end + 1) <= until:

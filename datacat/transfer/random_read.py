@@ -14,7 +14,7 @@ from datacat import layout
 from datacat.backend import Backend
 from datacat.errors import Corrupt
 from datacat.progress import StopSignal
-from datacat.transfer.ahead import THREADS, Ahead, Data
+from datacat.transfer.ahead import Ahead, Data
 from datacat.transfer.chunk_cache import ChunkCache
 from datacat.transfer.content import Content, Reading
 from datacat.transfer.executor import batched, run_bounded, threads
@@ -38,6 +38,13 @@ in its cache, and to keep it here as well would cost more than to read it."""
 DRIVE_STEP_BYTES = 512 * 1024
 DRIVE_AHEAD_BYTES = 4 * 1024 * 1024
 """From a drive less at once is brought ahead: it comes soon, and is still near the processor."""
+
+DRIVE_THREADS = 3
+
+NETWORK_STEP_BYTES = 4 * 1024 * 1024
+NETWORK_AHEAD_BYTES = 24 * 1024 * 1024
+NETWORK_THREADS = 4
+"""Requests that wait for their answers are of use even to one core."""
 
 
 def content_at(
@@ -167,7 +174,11 @@ class _ChunksReading(Reading):
         self._content = content
         located = content.located
         on_a_drive = content.on_a_drive
-        step, most = (DRIVE_STEP_BYTES, DRIVE_AHEAD_BYTES) if on_a_drive else (None, None)
+        if on_a_drive:
+            step, most = DRIVE_STEP_BYTES, DRIVE_AHEAD_BYTES
+            at_once = max(1, min(DRIVE_THREADS, content.jobs - 1))
+        else:
+            step, most, at_once = NETWORK_STEP_BYTES, NETWORK_AHEAD_BYTES, NETWORK_THREADS
         buffers = Buffers(DRIVE_AHEAD_BYTES // DRIVE_STEP_BYTES + 2)
 
         def load(first: int, last: int) -> Sequence[Data]:
@@ -184,7 +195,7 @@ class _ChunksReading(Reading):
                 count=len(located),
                 step_bytes=step,
                 ahead_bytes=most,
-                threads=max(1, min(THREADS, content.jobs - 1)),
+                threads=at_once,
             )
             if ahead
             else None

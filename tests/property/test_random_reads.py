@@ -23,7 +23,7 @@ from datacat.inside.file import VersionFile
 from datacat.inside.file_system import ReachFileSystem
 from datacat.inside.reach import Reach
 from datacat.model import Layout
-from datacat.transfer import ahead, pace, random_read, straight
+from datacat.transfer import pace, random_read, straight
 from tests import chunked
 from tests.chunked import added, tiny
 from tests.conftest import BACKENDS, make_client, make_store, searching
@@ -59,8 +59,8 @@ def shelf(
         patch.setattr(straight, "PART_BYTES", 1_500)
         for name in ("TRIAL_BYTES", "SETTLED_BYTES", "CHOSEN_BYTES"):
             patch.setattr(pace, name, 4_000)  # alone and with help, in turns
-        patch.setattr(ahead, "STEP_BYTES", 2_000)
-        patch.setattr(ahead, "AHEAD_BYTES", 6_000)
+        patch.setattr(random_read, "NETWORK_STEP_BYTES", 2_000)
+        patch.setattr(random_read, "NETWORK_AHEAD_BYTES", 6_000)
         patch.setattr("datacat.inside.named_content.AHEAD_BYTES_MIN", 0)
         folder = tmp_path_factory.mktemp("reads")
         client = make_client(folder)
