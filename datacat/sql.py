@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from datacat.closing import Closing
 from datacat.errors import Corrupt, Failed, InvalidInput, StorageFull
 from datacat.text import printable
 
@@ -208,7 +209,7 @@ def delete(
     appender.flush()
 
 
-class Workspace:
+class Workspace(Closing):
     """An in-memory database for one operation, closed and wiped with the `with` block.
 
     One thread at a time uses the connection: `execute`, `rows` and `load` take a lock, and `rows`
@@ -230,15 +231,8 @@ class Workspace:
             },
         )
 
-    def __enter__(self) -> Workspace:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the database and of the folder."""
         self.connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

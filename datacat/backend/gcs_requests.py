@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -27,6 +27,16 @@ SLOWEST_BYTES_PER_SECOND = 128 * 1024
 """A request may take `SILENT_SECONDS` and the time that its bytes take at this speed."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+
+
+class Details(TypedDict, total=False):
+    """What a request may have besides its path, as `GcsRequests.asking` takes it."""
+
+    headers: Mapping[str, str] | None
+    body: AsyncIterator[bytes] | None
+    size_bytes: int | None
+    key: str
+    permission: str
 
 
 class GcsRequests:
@@ -61,32 +71,10 @@ class GcsRequests:
         return quote(name, safe="")
 
     async def answer(
-        self,
-        method: str,
-        path: str,
-        asked: Mapping[str, str],
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: AsyncIterator[bytes] | None = None,
-        size_bytes: int | None = 0,
-        key: str = "",
-        permission: str = "",
+        self, method: str, path: str, asked: Mapping[str, str], **details: Unpack[Details]
     ) -> bytes:
-        """The body of the answer to one request. `size_bytes`: what is sent or asked for, if known.
-
-        Raises `ConditionRefusedError`, `BeyondTheEndError`, `StorageMissing` (of what `path` names,
-        or of the bucket), and what else `Bucket` says.
-        """
-        async with self.asking(
-            method,
-            path,
-            asked,
-            headers=headers,
-            body=body,
-            size_bytes=size_bytes,
-            key=key,
-            permission=permission,
-        ) as answer:
+        """The body of the answer to one request. Raises as `asking`."""
+        async with self.asking(method, path, asked, **details) as answer:
             return await answer.read()
 
     @asynccontextmanager
@@ -102,7 +90,11 @@ class GcsRequests:
         key: str = "",
         permission: str = "",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer itself, with its headers, as `answer`."""
+        """The answer to one request. `size_bytes`: what is sent or asked for, if known.
+
+        Raises `ConditionRefusedError`, `BeyondTheEndError`, `StorageMissing` (of what `path` names,
+        or of the bucket), and what else `Bucket` says.
+        """
         # Keys hold `%`, `+` and `?`, which mean themselves.
         target = URL(f"{self.endpoint}{path}?{urlencode(asked, quote_via=quote)}", encoded=True)
         seconds = None

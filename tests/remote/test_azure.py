@@ -13,7 +13,6 @@ from datacat.backend import open_backend
 from datacat.errors import NoStore, StorageDenied, StorageError
 from datacat.opened import Client
 from datacat.store import Store
-from tests.remote.test_store import content
 from tests.servers.azurite import ACCOUNT, CONTAINER, KEY, AzureServer
 
 Clients = Callable[..., Client]
@@ -22,23 +21,6 @@ Clients = Callable[..., Client]
 @pytest.fixture
 def place(azure: AzureServer) -> str:
     return f"az://{CONTAINER}/{uuid.uuid4().hex}"
-
-
-def test_two_people_share_a_container(
-    place: str, client: Clients, source: Path, tmp_path: Path
-) -> None:
-    expected = content(source)
-    with Store.create(place, client=client("alice")) as alice:
-        alice.add(source)
-        assert alice.url == place
-    with Store.open(place, client=client("bob")) as bob:
-        bob.pull("cmr", dest=tmp_path / "copy")
-        assert content(tmp_path / "copy") == expected
-        (tmp_path / "copy" / "labels.csv").write_text("changed")
-        assert bob.add(tmp_path / "copy").version.ref == "cmr@v2"
-        assert all(found.ok for found in bob.verify())
-    with Store.open(place, client=client("alice")) as alice:
-        assert [version.ref for version in alice.log("cmr")] == ["cmr@v2", "cmr@v1"]
 
 
 def test_a_large_file_goes_in_parts_and_comes_back(
@@ -56,16 +38,6 @@ def test_a_large_file_goes_in_parts_and_comes_back(
         backend.write_file("whole/aa/x", tmp_path / "large")
     assert caught.value.kind == "key_exists"
     assert backend.read("whole/aa/x") == data
-
-
-def test_a_listing_of_many_pages(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datacat.backend.azure.PAGE_KEYS", 7)
-    backend = open_backend(place)
-    keys = sorted(f"packs/{number % 5:02d}/{number}.pack" for number in range(40))
-    for key in keys:
-        backend.write(key, b"x")
-    assert [found.key for found in backend.keys("packs/")] == keys
-    assert [found.key for found in backend.keys("", after=keys[20])] == keys[21:]
 
 
 def test_who_is_not_let_in(

@@ -12,20 +12,9 @@ import pytest
 
 from datacat.store import Store
 from tests.conftest import make_client
-from tests.servers.azurite import CONTAINER
-from tests.servers.gcs import BUCKET as GCS_BUCKET
+from tests.remote.places import place_of
 from tests.servers.s3 import BUCKET
 from tests.trees import read_tree
-
-PLACES = {
-    "posix": lambda folder: str(folder / "store"),
-    "s3": lambda folder: f"s3://{BUCKET}/{uuid.uuid4().hex}",
-    "sftp": lambda folder: f"sftp://hub{folder}/by-ssh",
-    "gcs": lambda folder: f"gs://{GCS_BUCKET}/{uuid.uuid4().hex}",
-    "azure": lambda folder: f"az://{CONTAINER}/{uuid.uuid4().hex}",
-    "memory": lambda folder: f"memory://{uuid.uuid4().hex}",
-}
-SERVERS = {"s3": "s3", "sftp": "sshd", "gcs": "gcs", "azure": "azure"}
 
 
 @pytest.mark.parametrize(
@@ -42,12 +31,11 @@ SERVERS = {"s3": "s3", "sftp": "sshd", "gcs": "gcs", "azure": "azure"}
 def test_versions_go_from_one_kind_to_the_other(
     first: str, second: str, source: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for kind in (first, second):
-        if kind in SERVERS:
-            request.getfixturevalue(SERVERS[kind])
     (tmp_path / "other").mkdir()
-    here = Store.create(PLACES[first](tmp_path), client=make_client(tmp_path, "alice"))
-    there = Store.create(PLACES[second](tmp_path / "other"), client=make_client(tmp_path, "bob"))
+    here = Store.create(place_of(first, tmp_path, request), client=make_client(tmp_path, "alice"))
+    there = Store.create(
+        place_of(second, tmp_path / "other", request), client=make_client(tmp_path, "bob")
+    )
     here.add(source)
     with (source / "scan.bin").open("r+b") as file:
         file.seek(1_500_000)
@@ -73,6 +61,7 @@ import os, signal
 from datacat.progress import Advanced
 from datacat.store import Store
 from tests.conftest import make_client
+from tests.remote.places import place_of
 from pathlib import Path
 folder = Path({str(tmp_path)!r})
 def kill(event):
@@ -94,14 +83,11 @@ here.copy(["cmr"], to=there, listener=kill)
 def test_a_clone_is_the_same_elsewhere(
     first: str, second: str, source: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for kind in (first, second):
-        if kind in SERVERS:
-            request.getfixturevalue(SERVERS[kind])
-    here = Store.create(PLACES[first](tmp_path), client=make_client(tmp_path, "alice"))
+    here = Store.create(place_of(first, tmp_path, request), client=make_client(tmp_path, "alice"))
     here.add(source)
     (source / "labels.csv").write_text("none")
     here.add(source)
-    url = PLACES[second](tmp_path / "other")
+    url = place_of(second, tmp_path / "other", request)
     assert here.clone(url).versions == 2
     there = Store.open(url, client=make_client(tmp_path, "bob"))
     assert there.versions("cmr") == here.versions("cmr")

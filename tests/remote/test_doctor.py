@@ -11,7 +11,7 @@ from datacat.backend.s3_rules import aging_rules
 from datacat.model import Check, CheckState, Diagnosis
 from datacat.store import Store
 from tests.conftest import make_client
-from tests.remote.test_copy import PLACES, SERVERS
+from tests.remote.places import place_of
 from tests.servers.proxy import Proxy
 from tests.servers.s3 import BUCKET, KEY, SECRET, S3Server
 
@@ -24,8 +24,7 @@ def of(found: Diagnosis, check_id: str) -> list[Check]:
 def test_a_healthy_store_behind_a_network(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    request.getfixturevalue(SERVERS[kind])
-    store = Store.create(PLACES[kind](tmp_path), client=make_client(tmp_path))
+    store = Store.create(place_of(kind, tmp_path, request), client=make_client(tmp_path))
     before = {found.key for found in open_backend(store.url).keys("")}
     found = store.doctor()
     assert found.ok, [check for check in found.checks if check.state is CheckState.FAIL]

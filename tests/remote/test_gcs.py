@@ -14,9 +14,8 @@ from datacat.backend.gcs_rules import aging_rules
 from datacat.errors import DatacatError, NoStore, StorageError
 from datacat.opened import Client
 from datacat.store import Store
-from tests.remote.test_store import content
 from tests.servers.gcs import BUCKET, GcsServer, gcs_server_without_conditions
-from tests.servers.proxy import Fault, Proxy
+from tests.servers.proxy import Proxy
 
 Clients = Callable[..., Client]
 
@@ -32,23 +31,6 @@ def between(gcs: GcsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     with Proxy(gcs.endpoint).running() as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
         yield proxy
-
-
-def test_two_people_share_a_bucket(
-    place: str, client: Clients, source: Path, tmp_path: Path
-) -> None:
-    expected = content(source)
-    with Store.create(place, client=client("alice")) as alice:
-        alice.add(source)
-        assert alice.url == place
-    with Store.open(place, client=client("bob")) as bob:
-        bob.pull("cmr", dest=tmp_path / "copy")
-        assert content(tmp_path / "copy") == expected
-        (tmp_path / "copy" / "labels.csv").write_text("changed")
-        assert bob.add(tmp_path / "copy").version.ref == "cmr@v2"
-        assert all(found.ok for found in bob.verify())
-    with Store.open(place, client=client("alice")) as alice:
-        assert [version.ref for version in alice.log("cmr")] == ["cmr@v2", "cmr@v1"]
 
 
 def test_a_large_file_is_one_upload_and_comes_back(
@@ -71,46 +53,6 @@ def test_a_large_file_is_one_upload_and_comes_back(
         backend.write_file("whole/aa/x", tmp_path / "large")
     assert caught.value.kind == "key_exists"
     assert backend.read("whole/aa/x") == data
-
-
-def test_a_listing_of_many_pages(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datacat.backend.gcs.PAGE_KEYS", 7)
-    backend = open_backend(place)
-    keys = sorted(f"packs/{number % 5:02d}/{number}.pack" for number in range(40))
-    for key in keys:
-        backend.write(key, b"x")
-    assert [found.key for found in backend.keys("packs/")] == keys
-    assert [found.key for found in backend.keys("", after=keys[20])] == keys[21:]
-
-
-def test_one_request_in_ten_fails(
-    place: str,
-    between: Proxy,
-    client: Clients,
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("datacat.backend.bridge.Bridge.sleep", lambda self, seconds: None)
-    chance = random.Random(11)
-    faults: list[Fault] = ["reset", "lost", (500, "x"), (503, "x"), (429, "x"), (409, "x"), "cut"]
-
-    def choose(method: str, target: str) -> Fault:
-        return chance.choice(faults) if chance.random() < 0.1 else None
-
-    with Store.create(place, client=client()) as store:
-        between.choose = choose
-        expected = []
-        for number in range(5):
-            (source / "labels.csv").write_bytes(chance.randbytes(20_000))
-            expected.append(content(source))
-            assert store.add(source).version.ref == f"cmr@v{number + 1}"
-        assert sum(request.fault is not None for request in between.requests) > 5
-    with Store.open(place, client=client("bob")) as bob:
-        assert len(bob.versions("cmr")) == len(expected)
-        for number, wanted in enumerate(expected, start=1):
-            bob.pull(f"cmr@v{number}", dest=tmp_path / f"v{number}")
-            assert content(tmp_path / f"v{number}") == wanted
 
 
 @pytest.mark.parametrize(

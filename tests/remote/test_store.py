@@ -22,7 +22,6 @@ from datacat.errors import (
     DatacatError,
     Failed,
     NoStore,
-    OutcomeUnknown,
     Refused,
     StorageDenied,
     StorageError,
@@ -45,34 +44,6 @@ def content(folder: Path) -> dict[str, bytes | str]:
             continue
         found[name] = os.readlink(path) if path.is_symlink() else path.read_bytes()
     return found
-
-
-def test_two_people_share_a_bucket(url: str, client: Clients, source: Path, tmp_path: Path) -> None:
-    expected = content(source)
-    with Store.create(url, client=client("alice"), name="lab") as alice:
-        assert alice.add(source, message="first").version.ref == "cmr@v1"
-    with Store.open(url, client=client("bob")) as bob:
-        assert bob.info.name == "lab"
-        pulled = bob.pull("cmr", dest=tmp_path / "copy")
-        assert content(tmp_path / "copy") == expected
-        assert pulled.checked
-        assert all(found.ok for found in bob.verify())
-        with (tmp_path / "copy" / "scan.bin").open("r+b") as file:
-            file.seek(1_500_000)
-            file.write(b"edited")
-        edited = content(tmp_path / "copy")
-        saved = bob.add(tmp_path / "copy")
-        assert saved.version.ref == "cmr@v2"
-        # An edit costs its own chunks, in an object store without being asked.
-        assert 0 < saved.version.stored_bytes < 600_000
-    with Store.open(url, client=client("alice")) as alice:
-        alice.pull("cmr@v2", dest=tmp_path / "again")
-        assert content(tmp_path / "again") == edited
-        alice.pull("cmr@v1", dest=tmp_path / "first")
-        assert content(tmp_path / "first") == expected
-        usage = alice.du()
-        assert usage.free_bytes is None
-        assert alice.url == url
 
 
 def test_two_stores_in_one_bucket_are_apart(url: str, client: Clients, source: Path) -> None:
@@ -161,70 +132,6 @@ def test_an_upload_in_parts_survives_every_fault(
     open_backend(url).write_file("whole/aa/x", tmp_path / "large")
     assert len(failed) >= 6
     assert open_backend(url).read("whole/aa/x") == data
-
-
-FAULTS: list[Fault] = [
-    "reset",
-    "lost",
-    "cut",
-    (500, "InternalError"),
-    (503, "SlowDown"),
-    (409, "ConditionalRequestConflict"),
-]
-
-
-def test_one_request_in_ten_fails(url: str, proxy: Proxy, client: Clients, tmp_path: Path) -> None:
-    """Every acknowledged version is intact, and none is there twice."""
-    Store.create(url, client=client()).close()
-    chance = random.Random(3)
-    lock = threading.Lock()
-
-    def choose(method: str, target: str) -> Fault:
-        with lock:
-            if chance.random() >= 0.1:
-                return None
-            fault = chance.choice(FAULTS)
-        # These two are answers of a certain kind: "somebody was faster", "that may not be asked".
-        return fault if method == "PUT" or fault != (409, "ConditionalRequestConflict") else None
-
-    proxy.choose = choose
-    acknowledged: dict[int, bytes] = {}
-
-    def save(user: str) -> list[str]:
-        failures = []
-        with Store.open(url, client=client(user)) as store:
-            for number in range(6):
-                folder = tmp_path / f"{user}-{number}"
-                folder.mkdir()
-                data = f"{user} {number}".encode() * 50
-                (folder / "file").write_bytes(data)
-                try:
-                    saved = store.add(folder, name="cmr", force=True, new_version=True)
-                except (OutcomeUnknown, StorageError, Refused) as error:
-                    failures.append(error.kind)
-                    continue
-                acknowledged[saved.version.number] = data
-        return failures
-
-    results: list[list[str]] = []
-    workers = [
-        threading.Thread(target=lambda user=user: results.append(save(user)))
-        for user in ("alice", "bob", "carol")
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    proxy.choose = lambda method, target: None
-    assert sum(request.fault is not None for request in proxy.requests) > 30
-    assert len(acknowledged) >= 15, results
-    with Store.open(url, client=client("dana")) as store:
-        versions = store.log("cmr")
-        for number, data in acknowledged.items():
-            store.pull(f"cmr@v{number}", dest=tmp_path / f"v{number}")
-            assert (tmp_path / f"v{number}" / "file").read_bytes() == data
-        assert all(found.ok for found in store.verify())
-        assert len({version.hash for version in versions}) == len(versions)
 
 
 def test_403_is_never_absence(url: str, proxy: Proxy, client: Clients, source: Path) -> None:

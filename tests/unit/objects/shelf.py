@@ -35,7 +35,7 @@ def session(number: int) -> str:
 def _workspace() -> Workspace:
     """The one that writes segments: opening one for each takes longer than all the rest."""
     workspace = Workspace()
-    atexit.register(workspace.__exit__, None, None, None)
+    atexit.register(workspace.close)
     return workspace
 
 
