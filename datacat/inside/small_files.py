@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat, starmap
 
 from datacat import layout
 from datacat.backend import Backend
@@ -31,6 +32,10 @@ LOOKED_UP_AFTER = 16
 
 STRETCH_BYTES_MAX = 4 * 1024 * 1024
 """What is read at once of a pack."""
+
+BROUGHT_BYTES_MAX = 2 * STRETCH_BYTES_MAX
+"""What was brought before it was wanted; once read it is let go of, for the operating system keeps
+it as well. Memory that is soon used again is still near the processor."""
 
 _UNKNOWN, _ELSEWHERE = -2, -1
 
@@ -59,6 +64,7 @@ class SmallFiles:
         self._backend = backend
         self._look_up = look_up
         self._cache = cache
+        self._brought = ChunkCache(BROUGHT_BYTES_MAX)
         self._digest = digest
         self._lock = threading.Lock()
         self._in_order = InOrder()
@@ -89,16 +95,13 @@ class SmallFiles:
         place = (self._containers[container], self._offset[number])
         data = self._cache.get(place)
         if data is None:
-            count = self._in_order.worth_bringing()
-            if count > 1:
-                self._bring(number, count)
-                data = self._cache.get(place)
+            data = self._take(number, place)
         if data is not None:
             return bytes(data)
         (plain,) = read_stretch(
             self._backend,
             place[0],
-            [self._frame(number)],
+            self._frames(number, number + 1),
             digest=self._digest,
             buffers=self._buffers,
         )
@@ -106,16 +109,30 @@ class SmallFiles:
         self._cache.put(place, data)
         return data
 
-    def _frame(self, number: int) -> Frame:
-        listing = self._listing
-        return Frame(
-            listing.digest(number),
-            self._offset[number],
-            self._stored[number],
-            listing.size(number),
-            self._packed[number] != 0,
-            0,  # all of it is compared with its digest
+    def _take(self, number: int, place: tuple[str, int]) -> bytes | memoryview | None:
+        """A file that was brought, or now is, with those that follow it; None if it is not worth
+        it."""
+        data = self._brought.take(place)
+        if data is None:
+            count = self._in_order.worth_bringing()
+            if count > 1:
+                self._bring(number, count)
+                data = self._brought.take(place)
+        if data is not None:
+            self._cache.put_beside(place, data)
+        return data
+
+    def _frames(self, first: int, last: int) -> list[Frame]:
+        """Where the files `first` to `last` (not included) lie, of those that lie in a pack."""
+        rows = zip(
+            self._listing.digests(first, last),
+            self._offset[first:last],
+            self._stored[first:last],
+            self._listing.sizes(first, last),
+            map(bool, self._packed[first:last]),
+            repeat(0),  # all of it is compared with its digest
         )
+        return list(starmap(Frame, rows))
 
     def _bring(self, first: int, count: int) -> None:
         """Put the files from `first` on into the cache: what lies in a row is read at once.
@@ -123,10 +140,11 @@ class SmallFiles:
         What is damaged is left out: who reads it will see it again.
         """
         rows: dict[int, list[Frame]] = {}
-        for number in range(first, min(first + count, len(self._container))):
-            container = self._container[number]
+        last = min(first + count, len(self._container))
+        containers = self._container[first:last]
+        for container, frame in zip(containers, self._frames(first, last), strict=True):
             if container >= 0:
-                rows.setdefault(container, []).append(self._frame(number))
+                rows.setdefault(container, []).append(frame)
         for container, frames in rows.items():
             key = self._containers[container]
             absent = {
@@ -139,8 +157,8 @@ class SmallFiles:
                     )
                 except (Corrupt, StorageError):
                     continue
-                for frame, data in zip(stretch, brought, strict=True):
-                    self._cache.put((key, frame.offset), bytes(data))
+                places = ((key, frame.offset) for frame in stretch)
+                self._brought.put_all(zip(places, map(bytes, brought), strict=True))
 
     def _find(self, number: int) -> None:
         """Look up where a file and its neighbours lie, with one query for all of them."""

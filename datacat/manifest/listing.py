@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from datacat.model import Kind
@@ -75,13 +75,13 @@ class FileListing:
             number,
         )
 
-    def digest(self, number: int) -> bytes:
-        """The digest of the entry at this place of the order; empty but for files."""
-        return self._digests[number]
+    def digests(self, first: int, last: int) -> Sequence[bytes]:
+        """The digests of the entries `first` to `last` (not included); empty but for files."""
+        return self._digests[first:last]
 
-    def size(self, number: int) -> int:
-        """The size in bytes of the entry at this place of the order."""
-        return self._sizes[number]
+    def sizes(self, first: int, last: int) -> Sequence[int]:
+        """The sizes in bytes of the entries `first` to `last` (not included)."""
+        return self._sizes[first:last]
 
     def find(self, path: str) -> ListedFile | None:
         """What is at `path`: a file, a link, a folder (also one that only holds others), or None.

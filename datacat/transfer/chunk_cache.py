@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterable
 
 CACHE_BYTES = 128 * 1024 * 1024
 """What one program keeps of what it read: two thousand chunks of the usual size."""
@@ -40,19 +41,44 @@ class ChunkCache:
                 self._entries.move_to_end(place)
             return data
 
+    def take(self, place: Place) -> bytes | memoryview | None:
+        """The bytes at `place`, if they are still here; not kept any longer."""
+        with self._lock:
+            data = self._entries.pop(place, None)
+            if data is not None:
+                self._size -= len(data)
+            return data
+
     def __contains__(self, place: Place) -> bool:
         return place in self._entries
 
     def put(self, place: Place, data: bytes | memoryview) -> None:
         """Keep `data`, and let go of what was not used for longest."""
+        self.put_all([(place, data)])
+
+    def put_all(self, found: Iterable[tuple[Place, bytes | memoryview]]) -> None:
+        """As `put`, for many."""
         with self._lock:
-            if place in self._entries or len(data) > self._limit:
-                return
-            self._entries[place] = data
-            self._size += len(data)
-            while self._size > self._limit:
-                _, oldest = self._entries.popitem(last=False)
-                self._size -= len(oldest)
+            entries, size = self._entries, self._size
+            for place, data in found:
+                if place not in entries and len(data) <= self._limit:
+                    entries[place] = data
+                    size += len(data)
+            while size > self._limit:
+                _, oldest = entries.popitem(last=False)
+                size -= len(oldest)
+            self._size = size
+
+    def put_beside(self, place: Place, data: bytes | memoryview) -> None:
+        """Keep `data` if there is room for it beside all else.
+
+        For what is read once in order: to let go of what came before would leave nothing of use to
+        who begins again.
+        """
+        with self._lock:
+            if place not in self._entries and self._size + len(data) <= self._limit:
+                self._entries[place] = data
+                self._size += len(data)
 
     def clear(self) -> None:
         """Let go of everything."""

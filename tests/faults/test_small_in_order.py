@@ -96,3 +96,23 @@ def test_files_in_order_are_brought_together_and_damage_names_its_file(tmp_path:
         else:
             assert version[name].read_bytes() == data
     DatacatFileSystem.clear_instance_cache()
+
+
+def test_who_begins_again_finds_what_had_room(tmp_path: Path) -> None:
+    """Read in order, more than there is room for does not push out what came first."""
+    plain = {f"{number:03}": noise(1_000, number) for number in range(150)}
+    store = make_store("posix", tmp_path, client=make_client(tmp_path))
+    added(store, tmp_path / "cmr", plain, name="cmr")
+    files = Reach(store._opened, cache_bytes=100_000).version(refs.parse("cmr@v1"))
+    for name, data in plain.items():
+        assert files.read(files.find(name)) == data
+    (pack,) = [
+        path
+        for one in store._opened.backend.keys("packs/")
+        if (path := store._opened.backend.path_of(one.key))
+    ]
+    pack.unlink()
+    for name in list(plain)[20:90]:
+        assert files.read(files.find(name)) == plain[name]
+    with pytest.raises(Corrupt):
+        files.read(files.find("149"))
