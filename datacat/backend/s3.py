@@ -8,7 +8,6 @@ decided above, where it is known what was asked.
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from datacat.address import Address
 from datacat.backend.base import AgingRule, Stat
 from datacat.backend.bucket import PartsBucket
+from datacat.backend.s3_body import Body, sign_by_known_digests
 from datacat.backend.s3_errors import EXPECTED, code_of, storage_error
 from datacat.backend.s3_rules import aging_rules
 from datacat.errors import StorageError, StorageMissing
@@ -35,6 +35,9 @@ PART_BYTES_MAX = 5 * 1024 * 1024 * 1024
 
 PAGE_KEYS = 1_000
 
+_DIGESTED_AT_ONCE_BYTES = 64 * 1024
+"""What is not worth another thread."""
+
 
 class S3Bucket(PartsBucket):
     """`s3://bucket/prefix`. Options: `endpoint`, `profile`, `region`, `anonymous`.
@@ -52,6 +55,7 @@ class S3Bucket(PartsBucket):
         self._prefix = f"{address.path}/" if address.path else ""
         self.url = f"s3://{address.host}/{address.path}".rstrip("/")
         self._options = options
+        self._client: Any = None
         self._files = S3FileSystem(
             anon=options.get("anonymous") == "true",
             profile=options.get("profile"),
@@ -108,12 +112,13 @@ class S3Bucket(PartsBucket):
 
     async def put(self, key: str, body: bytes, *, only_new: bool) -> bool:
         condition = {"IfNoneMatch": "*"} if only_new else {}
+        sent = await _body(body)
         try:
             async with self._asking("PutObject", key, len(body)) as client:
                 await client.put_object(
                     Bucket=self._bucket,
                     Key=self._prefix + key,
-                    Body=io.BytesIO(body),
+                    Body=sent,
                     ContentLength=len(body),
                     **condition,
                 )
@@ -150,13 +155,14 @@ class S3Bucket(PartsBucket):
         return str(answer["UploadId"])
 
     async def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
+        sent = await _body(body)
         async with self._asking("PutObject", key, len(body)) as client:
             answer = await client.upload_part(
                 Bucket=self._bucket,
                 Key=self._prefix + key,
                 UploadId=upload,
                 PartNumber=number,
-                Body=io.BytesIO(body),
+                Body=sent,
                 ContentLength=len(body),
             )
         return str(answer["ETag"])
@@ -203,7 +209,11 @@ class S3Bucket(PartsBucket):
         try:
             async with asyncio.timeout(seconds):
                 await self._files.set_session()
-                yield await self._files.get_s3(self._bucket)
+                client = await self._files.get_s3(self._bucket)
+                if client is not self._client:
+                    sign_by_known_digests(client)
+                    self._client = client
+                yield client
         except EXPECTED as error:
             status, code = code_of(error)
             if status == 412:
@@ -222,6 +232,12 @@ class _Refused(Exception):
 
 class _BeyondTheEnd(Exception):
     """A range that begins where the key has ended."""
+
+
+async def _body(data: bytes) -> Body:
+    if len(data) < _DIGESTED_AT_ONCE_BYTES:
+        return Body(data)
+    return await asyncio.to_thread(Body, data)
 
 
 def _range(offset: int, length: int | None) -> dict[str, str]:

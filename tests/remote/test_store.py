@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -408,3 +409,26 @@ def test_few_requests(url: str, proxy: Proxy, client: Clients, tmp_path: Path) -
         bob.pull("many", dest=tmp_path / "all")
         assert proxy.counted("GET", "/packs/") <= 12
         assert (tmp_path / "all" / "0042.bin").read_bytes() == (folder / "0042.bin").read_bytes()
+
+
+def test_what_is_sent_is_signed_by_its_digest(
+    url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Small, larger, and in parts: who changes a body on its way does not have its signature."""
+    monkeypatch.setattr("datacat.backend.uploads.PART_BYTES", 6 << 20)
+    stated: list[tuple[str | None, str, int]] = []
+
+    def look(headers: Mapping[str, str], body: bytes) -> None:
+        found = hashlib.sha256(body).hexdigest()
+        stated.append((headers.get("x-amz-content-sha256"), found, len(body)))
+
+    proxy.look = look
+    data = random.Random(5).randbytes(15 << 20)
+    (tmp_path / "large").write_bytes(data)
+    backend = open_backend(url)
+    backend.write("packs/aa/x", b"small")
+    backend.write("packs/aa/y", data[:200_000])
+    backend.write_file("whole/aa/x", tmp_path / "large")
+    assert {5, 200_000, 5 << 20} <= {size for _, _, size in stated}
+    assert all(given == found for given, found, _ in stated)
+    assert backend.read("whole/aa/x") == data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -43,6 +43,8 @@ class Proxy:
         self.endpoint = ""
         self.requests: list[Request] = []
         self.choose: Callable[[str, str], Fault] = lambda method, target: None
+        self.look: Callable[[Mapping[str, str], bytes], None] = lambda headers, body: None
+        """Is shown the headers, with small letters, and the body of each request."""
         self.hanging = threading.Event()
 
     def counted(self, method: str, part: str = "") -> int:
@@ -74,6 +76,7 @@ class Proxy:
                     kept = [line for line in lines if not line.lower().startswith(b"expect:")]
                     head = b"\r\n".join(kept)
                 body = await client.readexactly(int(headers.get("content-length", "0")))
+                self.look(headers, body)
                 fault = self.choose(method, target)
                 if isinstance(fault, tuple):
                     answer = _refusal(*fault, with_body=method != "HEAD")
