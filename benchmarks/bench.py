@@ -11,6 +11,7 @@ from pathlib import Path
 from kept import Kept
 from measure import Series, remove, timed
 
+FOLDERS = ("store", "home", "large", "small", "million", "copy", "out", "server", "other.bin")
 DATACAT = str(Path(sys.executable).with_name("datacat"))
 
 
@@ -69,7 +70,7 @@ class Bench:
 
     def clear(self) -> None:
         """Remove what a case left. Slow with a million files, so not before its rows are kept."""
-        for name in ("store", "home", "large", "small", "million", "copy", "out", "other.bin"):
+        for name in ("store", "home", *FOLDERS):
             remove(self.workdir / name)
 
     def against(self, work: str, ours: Series, baseline: Series, limit: float | None) -> None:
@@ -108,6 +109,10 @@ class Bench:
             )
         )
 
+    def counted(self, work: str, found: float, limit: float) -> None:
+        """A row with a number that must not be above a limit."""
+        self._row(Row(work, f"{found:.3g}", "", "", f"≤ {limit:g}", 0, found <= limit))
+
     def within_memory(self, work: str, ours: Series, mib: float) -> None:
         """A row whose peak memory must be within a limit."""
         met = ours.peak_mib <= mib
@@ -131,7 +136,7 @@ def table(cases: Mapping[str, list[Row]]) -> str:
     ]
     lines += [
         f"| {row.work} | {row.result} | {row.baseline} | {row.ratio} | {row.bar} |"
-        f" {row.peak_mib:.0f} MiB |"
+        f" {f'{row.peak_mib:.0f} MiB' if row.peak_mib else ''} |"
         f" {'' if row.bar == 'reported' else 'yes' if row.met else '**no**'} |"
         for rows in cases.values()
         for row in rows

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from apart import apart
 from bench import DATACAT, Bench
+from buckets import cluster, requests, throughput
 from measure import Series, alternate, disk_usage, remove, settle, timed
 from workloads import incompressible_file, many_files
 from xfs import mounted_xfs
@@ -301,4 +302,7 @@ CASES = {
     "similar": similar,
     "million": million,
     "gc": collect,
+    "bucket": throughput,
+    "requests": requests,
+    "cluster": cluster,
 }

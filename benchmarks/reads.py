@@ -4,8 +4,8 @@
     python benchmarks/reads.py --workdir /path/on/a/disk --scale 0.1   a tenth of that
 
 Local rows read the same bytes from a plain file of the same disk, after both were read once; the
-rows of S3 read them with s3fs from an object of the same server, SeaweedFS, which is started here
-and left out where it is not installed. Rounds alternate; what is compared are medians. Beside the
+rows of S3 read them with s3fs from an object of the same server, SeaweedFS, which is started here.
+Rounds alternate; what is compared are medians. Beside the
 ratio of elapsed time stands that of processor time, which other work on the machine changes less.
 """
 
@@ -20,9 +20,8 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 
-import pytest
+from bucket_server import BUCKET, bucket_server
 from loader import Scans
 from measure import machine, remove
 
@@ -39,7 +38,6 @@ from datacat import sql
 from datacat.filesystem import DatacatFileSystem
 from datacat.model import Layout
 from datacat.opened import Client
-from tests.servers.s3 import BUCKET, s3_server
 
 STEP = 1 << 20
 BLOCK = 4_096
@@ -58,16 +56,6 @@ class Row:
     bar: str
     reached: bool
     processor: float | None = None
-
-
-@dataclass
-class Folder:
-    """`base()`: a fixed folder, as the servers of the tests want to be told."""
-
-    path: Path
-
-    def getbasetemp(self) -> Path:
-        return self.path
 
 
 def compared(
@@ -288,15 +276,6 @@ def _plain_batch(order: Sequence[int]) -> int:
     return total
 
 
-@contextmanager
-def bucket(folder: Path) -> Iterator[None]:
-    """A server of S3, and its credentials in the environment."""
-    folder.mkdir(exist_ok=True)
-    with s3_server(Folder(folder)) as server:  # type: ignore[arg-type]
-        os.environ.update(server.environment)
-        yield
-
-
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -310,15 +289,11 @@ def main() -> None:
     os.environ.update(HOME=str(workdir), DATACAT_USER="alice")
     os.environ["DATACAT_CACHE_DIR"] = str(workdir / "cache")
     reads = Reads(workdir, given.scale, given.rounds)
-    reads.local()
-    reads.loader()
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(bucket(workdir / "server"))
-        except pytest.skip.Exception as error:
-            print(f"without a bucket: {error}")
-        else:
-            reads.s3()
+    with bucket_server(workdir / "server") as server:
+        os.environ.update(server.environment)
+        reads.local()
+        reads.loader()
+        reads.s3()
     print(f"{machine()}; sizes are {given.scale:g} × the full ones, medians of {given.rounds}\n")
     print("| read | ratio | by processor time | to reach | reached |\n|---|---|---|---|---|")
     for row in reads.rows:

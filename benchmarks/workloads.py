@@ -25,3 +25,11 @@ def many_files(root: Path, count: int, size: int, *, seed: int = 2, per_folder: 
         block = source.randbytes(size * min(per_folder, count - number))
         for index in range(min(per_folder, count - number)):
             (folder / f"f{index:04d}.bin").write_bytes(block[index * size : (index + 1) * size])
+
+
+def compressible_files(root: Path, count: int, size: int, *, seed: int = 3) -> None:
+    """`count` files of hexadecimal digits: half of their size says nothing."""
+    source = random.Random(seed)
+    root.mkdir(parents=True)
+    for number in range(count):
+        (root / f"{number:03}.txt").write_text(source.randbytes(size // 2).hex())
