@@ -16,13 +16,14 @@ from datacat import layout
 from datacat.backend import Backend
 from datacat.backend.open import NO_OPTIONS, Options, open_backend
 from datacat.catalog import store_file
-from datacat.catalog.database import Catalog, Committed
+from datacat.catalog.database import Catalog
 from datacat.catalog.fold import Fold
 from datacat.catalog.log import Log, digest_of
 from datacat.catalog.record import Envelope, Record
 from datacat.catalog.remembered import Remembered
 from datacat.catalog.sketches import Sketches
 from datacat.catalog.snapshot import Snapshot
+from datacat.catalog.writer import Committed, Writer
 from datacat.errors import NoStore, StorageError, StorageFull, StorageMissing, StorageTransient
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
@@ -93,16 +94,21 @@ class OpenedStore:
         return None if folder is None else folder.parent
 
     def commit(
-        self, make: Callable[[Fold, Envelope], Record], *, start: Snapshot | None = None
+        self,
+        make: Callable[[Fold, Envelope], Record],
+        *,
+        start: Snapshot | None = None,
+        writer: Writer | None = None,
     ) -> Committed:
-        """Append one record to the log, by this client and now, as `Catalog.commit` does.
+        """Append one record to the log, by this client and now, as `Writer.commit` does.
 
         `make(fold, envelope)` is asked anew for each slot that is tried. `start` is the snapshot
-        that the session began with. Raises what `make` raises, `Conflict`, `OutcomeUnknown`, and
-        `NoStore` when the place became another store since it was last looked at.
+        that the session began with; who appends many records has a `writer`. Raises what `make`
+        raises, `Conflict`, `OutcomeUnknown`, and `NoStore` when the place became another store
+        since it was last looked at.
         """
         self._confirm()
-        start = start or self.catalog.sync()
+        writer = writer or self.catalog.writer(start)
         txid, at = self.client.new_id(), self.client.now().replace(microsecond=0)
 
         def build(fold: Fold, seq: int, prev: str) -> Record:
@@ -110,7 +116,7 @@ class OpenedStore:
                 seq=seq,
                 txid=txid,
                 prev=prev,
-                base=start.seq,
+                base=writer.base.seq,
                 by=self.client.user,
                 host=self.client.host,
                 client=self.client.program,
@@ -118,23 +124,27 @@ class OpenedStore:
             )
             return make(fold, envelope)
 
-        return self.catalog.commit(build, start=start)
+        return writer.commit(build)
 
     def commit_on_reserve(
-        self, make: Callable[[Fold, Envelope], Record], *, start: Snapshot | None = None
+        self,
+        make: Callable[[Fold, Envelope], Record],
+        *,
+        start: Snapshot | None = None,
+        writer: Writer | None = None,
     ) -> Committed:
         """As `commit`, for what frees space: on a full drive the space that was set aside is used.
 
         What is left of it is set aside again.
         """
         try:
-            return self.commit(make, start=start)
+            return self.commit(make, start=start, writer=writer)
         except StorageFull:
             # It is certain that nothing was recorded: else the error would be `OutcomeUnknown`.
             if not self.backend.release_reserve():
                 raise
             try:
-                return self.commit(make, start=start)
+                return self.commit(make, start=start, writer=writer)
             finally:
                 self.backend.keep_reserve()
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 import errno
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from datacat import sql
 from datacat.catalog import schema, tables
-from datacat.catalog.fold import Applied, Fold
-from datacat.catalog.log import DEADLINE_SECONDS, Entry, Log
-from datacat.catalog.record import Record, Void, encode
+from datacat.catalog.fold import Fold
+from datacat.catalog.log import Entry, Log
 from datacat.catalog.snapshot import Snapshot, SnapshotFolder
-from datacat.errors import Conflict, Corrupt, Failed, StorageDenied, StorageError, StorageFull
+from datacat.catalog.writer import Writer
+from datacat.errors import Corrupt, Failed, StorageDenied, StorageError, StorageFull
 
 BATCH_RECORDS = 20_000
 """Records folded between two bulk loads: bounds the rows that wait in memory."""
@@ -29,14 +28,6 @@ REMEMBERED_RECORDS = 200_000
 """After so many a fold starts afresh over the database, so that its memory stays bounded."""
 
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A record that was appended, and the effect it had."""
-
-    entry: Entry
-    applied: Applied
 
 
 class Catalog:
@@ -144,47 +135,10 @@ class Catalog:
 
     # Writing
 
-    def commit(
-        self,
-        make: Callable[[Fold, int, str], Record],
-        *,
-        start: Snapshot | None = None,
-        deadline_seconds: float = DEADLINE_SECONDS,
-    ) -> Committed:
-        """Append the record that `make` gives, exactly once.
-
-        `make(fold, seq, prev)` is asked for each slot that is tried; `fold` is the catalog just
-        before that slot, over `start` (the snapshot that the session began with). It decides all
-        that depends on what others did meanwhile (number, names, `fold.condemned_since_base()`)
-        and raises to give up. Raises `Conflict` when the record would be void.
-        """
-        base = start or self.sync()
-        fold = base.fold()
-
-        def recheck(news: Sequence[Entry]) -> None:
-            fold.prefetch([entry.record for entry in news])
-            for entry in news:
-                fold.apply(entry.seq, entry.record)
-
-        def build(seq: int, prev: str) -> bytes:
-            record = make(fold, seq, prev)
-            data = encode(record)
-            void = fold.verdict(seq, record)
-            if void is not None:
-                raise Conflict(f"this cannot be saved: {void.reason}", kind="rule_broken")
-            return data
-
-        entry = self.log.commit(
-            build,
-            recheck,
-            start_seq=base.seq,
-            start_digest=base.digest,
-            deadline_seconds=deadline_seconds,
-        )
-        applied = fold.apply(entry.seq, entry.record)
-        if isinstance(applied, Void):
-            raise Conflict(f"this was not saved: {applied.reason}", kind="rule_broken")
-        return Committed(entry, applied)
+    def writer(self, start: Snapshot | None = None) -> Writer:
+        """What appends records over `start`, the snapshot that the session began with, or the
+        newest one."""
+        return Writer(self.log, start or self.sync())
 
 
 def _fold_in(connection: sql.Connection, news: Iterator[Entry]) -> int:

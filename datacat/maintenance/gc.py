@@ -22,6 +22,7 @@ from datacat.backend.download import StoredFile, fetched
 from datacat.catalog.fold import Fold
 from datacat.catalog.record import ContainersCondemn, ContainersSwept, Envelope, VersionAdd
 from datacat.catalog.record_parts import StoredSegment
+from datacat.catalog.writer import Writer
 from datacat.errors import Conflict
 from datacat.maintenance.gc_check import check
 from datacat.maintenance.gc_plan import Plan, make_plan
@@ -94,11 +95,12 @@ def collect(
                     confirm=None,
                     watch=watch,
                 )
+            writer = store.catalog.writer(plan.snapshot)
             try:
-                _condemn(store, workspace, plan)
+                _condemn(store, workspace, plan, writer)
             except _OvertakenError:
                 continue
-            _sweep(store, workspace, watch)
+            _sweep(store, workspace, writer, watch)
             store.backend.keep_reserve()  # whole again, and in stores that never had one
             return replace(collection, done=True)
     raise Conflict(
@@ -111,7 +113,7 @@ def collect(
 # Condemn
 
 
-def _condemn(store: OpenedStore, workspace: Workspace, plan: Plan) -> None:
+def _condemn(store: OpenedStore, workspace: Workspace, plan: Plan, writer: Writer) -> None:
     """Write the records. Raises `_OvertakenError`; then what is in the log stays condemned.
 
     Lists of files come first: a version whose list is condemned cannot be restored, and what it
@@ -128,7 +130,7 @@ def _condemn(store: OpenedStore, workspace: Workspace, plan: Plan) -> None:
             referring.refuse(fold)
             return ContainersCondemn(**envelope, names=tuple(batch))
 
-        store.commit_on_reserve(make, start=plan.snapshot)
+        store.commit_on_reserve(make, writer=writer)
         own.update(batch)
 
 
@@ -197,7 +199,7 @@ class _Referring:
 # Sweep
 
 
-def _sweep(store: OpenedStore, workspace: Workspace, watch: Watch) -> None:
+def _sweep(store: OpenedStore, workspace: Workspace, writer: Writer, watch: Watch) -> None:
     """Delete what is condemned, and what an interrupted writer left in `tmp/`.
 
     INV hands off: only names that a record condemned, or that never were a key of the store.
@@ -214,7 +216,7 @@ def _sweep(store: OpenedStore, workspace: Workspace, watch: Watch) -> None:
         for batch in batched(_rows(workspace, condemned), NAMES_MAX):
             _delete(store, executor, batch, watch)
             store.backend.sync()
-            _note_swept(store, tuple(batch))
+            _note_swept(store, writer, tuple(batch))
     watch.listener(Finished("Deleting"))
 
 
@@ -234,8 +236,8 @@ def _delete(store: OpenedStore, executor: Executor, keys: list[str], watch: Watc
     watch.stop.check()
 
 
-def _note_swept(store: OpenedStore, names: tuple[str, ...]) -> None:
+def _note_swept(store: OpenedStore, writer: Writer, names: tuple[str, ...]) -> None:
     def make(_fold: Fold, envelope: Envelope) -> ContainersSwept:
         return ContainersSwept(**envelope, names=names)
 
-    store.commit_on_reserve(make)
+    store.commit_on_reserve(make, writer=writer)

@@ -137,25 +137,24 @@ def make_scene(root: Path, *, bundled: bool) -> Scene:
 
 def fill(store: Path, client: Client) -> None:
     """Edits until the log has so many records that there is a bundle, and a few more."""
-    opened = open_store(str(store), client=client)
-    while opened.catalog.sync().seq < min(layout.BUNDLE_SIZES) + 3:
-        base = opened.catalog.sync()
+    writer = open_store(str(store), client=client).catalog.writer()
 
-        def make(fold: Fold, seq: int, prev: str) -> Record:
-            return DatasetEdit(
-                seq=seq,
-                txid=f"{seq:032x}",
-                prev=prev,
-                base=seq - 1,
-                by="alice",
-                host="hub",
-                client="datacat",
-                at=client.now(),
-                dataset="cmr",
-                description=f"the {seq}th",
-            )
+    def make(fold: Fold, seq: int, prev: str) -> Record:
+        return DatasetEdit(
+            seq=seq,
+            txid=f"{seq:032x}",
+            prev=prev,
+            base=seq - 1,
+            by="alice",
+            host="hub",
+            client="datacat",
+            at=client.now(),
+            dataset="cmr",
+            description=f"the {seq}th",
+        )
 
-        opened.catalog.commit(make, start=base)
+    while writer.commit(make).entry.seq < min(layout.BUNDLE_SIZES) + 3:
+        pass
 
 
 def kind_of(key: str) -> str:

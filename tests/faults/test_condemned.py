@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from datacat import layout
-from datacat.catalog.database import Committed
 from datacat.catalog.fold import Fold
 from datacat.catalog.record import ContainersCondemn, Record
 from datacat.catalog.snapshot import Snapshot
+from datacat.catalog.writer import Committed
 from datacat.errors import Cancelled
 from datacat.opened import OpenedStore, open_store
 from datacat.store import Store
@@ -52,7 +52,7 @@ def condemn(opened: OpenedStore, names: list[str]) -> None:
             names=tuple(names),
         )
 
-    opened.catalog.commit(make)
+    opened.catalog.writer().commit(make)
 
 
 def sweep(opened: OpenedStore, names: list[str]) -> None:

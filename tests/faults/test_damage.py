@@ -108,7 +108,7 @@ def test_damaged_content(
 ) -> None:
     """Just the files whose bytes are gone do not arrive; each is named, with its container."""
     counted = 0
-    found = damages(scene, kind, flips=20, cuts=5)
+    found = damages(scene, kind, flips=12, cuts=3)
     counted_flips(kind, found, record_property)
     for number, damage in enumerate(found):
         lost = affected(scene, damage)
@@ -129,7 +129,7 @@ def test_damaged_content(
             assert store.ls().datasets_total == 2
             store.close()
         counted += 1
-    assert counted >= 25 * EFFORT
+    assert counted >= 15 * EFFORT
 
 
 def assert_verify_names(scene: Scene, store: Store, lost: set[bytes], damage: Damage) -> None:
@@ -156,7 +156,7 @@ def test_a_damaged_description(
 ) -> None:
     """The versions that need the file say so; the others are as they were."""
     victims: dict[str, set[str]] = {}
-    found = damages(scene, kind, flips=20, cuts=4)
+    found = damages(scene, kind, flips=12, cuts=3)
     counted_flips(kind, found, record_property)
     for number, damage in enumerate(found):
         with scene.damaged(damage.key, damage.data):

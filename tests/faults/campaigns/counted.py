@@ -13,7 +13,7 @@ import pytest
 from tests.faults.campaigns.ran import record
 
 SUITES = {
-    "damage": ("10", ["tests/faults/test_damage.py", "tests/faults/test_damage_cache.py"]),
+    "damage": ("17", ["tests/faults/test_damage.py", "tests/faults/test_damage_cache.py"]),
     "hostile": (
         "1",
         [

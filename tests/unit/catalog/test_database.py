@@ -238,7 +238,7 @@ def test_commit_sees_what_others_did_since_the_session_began(
         record: Record = make_add(chain, "cmr")(fold, seq, prev)
         return record
 
-    committed = catalog.commit(make, start=start)
+    committed = catalog.writer(start).commit(make)
     assert seen == [{"packs/aa/b-0.pack"}]
     assert committed.entry.seq == 5
     assert committed.applied.suffix == "@v3"
@@ -247,7 +247,7 @@ def test_commit_sees_what_others_did_since_the_session_began(
 
 def test_a_record_that_would_be_void_is_not_written(chain: Chain, catalog: Catalog) -> None:
     with pytest.raises(Conflict, match="there is no source echo@v1"):
-        catalog.commit(make_add(chain, "cmr", sources=("echo@v1",)))
+        catalog.writer().commit(make_add(chain, "cmr", sources=("echo@v1",)))
     assert chain.log.read(2) is None
 
 
@@ -278,7 +278,7 @@ def test_racing_clients_with_their_own_caches(tmp_path: Path) -> None:
         catalog = Catalog(Log(backend, genesis=GENESIS), tmp_path / str(client % 3), STORE_ID)
         for turn in range(6):
             txid = hex_of(client * 100 + turn + 50, 32)
-            catalog.commit(make_add(first, "cmr", txid=txid))
+            catalog.writer().commit(make_add(first, "cmr", txid=txid))
             catalog.sync()
 
     with ThreadPoolExecutor(8) as pool:

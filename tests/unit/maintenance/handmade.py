@@ -113,4 +113,4 @@ class Bench:
                 **numbered,
             )
 
-        return self._opened.catalog.commit(make).entry.seq
+        return self._opened.catalog.writer().commit(make).entry.seq

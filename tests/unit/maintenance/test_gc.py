@@ -245,9 +245,9 @@ def test_an_add_that_a_gc_overtakes(
         monkeypatch.setattr(
             OpenedStore,
             "commit",
-            lambda self, make, *, start=None: (
+            lambda self, make, **over: (
                 collect_once() if self.client.user == "alice" else None,
-                commit(self, make, start=start),
+                commit(self, make, **over),
             )[1],
         )
     tree = {
@@ -324,8 +324,8 @@ def test_a_version_that_comes_back_between_two_records(
     back: list[str] = []
     commit = OpenedStore.commit
 
-    def meddling(self: OpenedStore, make: object, *, start: object = None) -> object:
-        found = commit(self, make, start=start)  # type: ignore[arg-type]
+    def meddling(self: OpenedStore, make: object, **over: object) -> object:
+        found = commit(self, make, **over)  # type: ignore[arg-type]
         if self.client.user == "alice" and not back:
             for ref in refs:
                 try:

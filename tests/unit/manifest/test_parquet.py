@@ -237,7 +237,7 @@ def hostile(tmp_path: Path, query: str, *, size: int = 0) -> Store:
             changes=record_parts.ChangeCounts(added=1),
         )
 
-    opened.catalog.commit(make)
+    opened.catalog.writer().commit(make)
     return store
 
 
