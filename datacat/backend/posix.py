@@ -189,7 +189,7 @@ class PosixBackend(Backend):
             try:
                 self._in_its_folder(path, lambda: place(staged.path, path, exclusive=False))
             except OSError as error:
-                if staged.is_at(path):
+                if staged.became(path):
                     return  # the reply was lost, not the link
                 if isinstance(error, FileExistsError):
                     raise key_exists(key) from error

@@ -94,7 +94,7 @@ class PosixStaged(Staged):
             self._lost = error
             self.discard()
             raise
-        self._identity = (found.st_dev, found.st_ino)
+        self._identity, self._size = (found.st_dev, found.st_ino), found.st_size
 
     def is_at(self, path: str) -> bool:
         """Whether `path` is this very file: our link happened, whatever was answered."""
@@ -103,6 +103,17 @@ class PosixStaged(Staged):
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
+
+    def became(self, path: str) -> bool:
+        """As `is_at`, for a name that nobody else gives: also where the mount makes up inode
+        numbers, and each name of a file has its own."""
+        if self.is_at(path):
+            return True
+        try:
+            found = os.stat(path, follow_symlinks=False)
+            return found.st_size == self._size and self.was_taken()
+        except OSError:
+            return False
 
     def was_taken(self) -> bool:
         """Whether the temporary has a second name, or was renamed away."""
