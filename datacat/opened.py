@@ -15,6 +15,7 @@ from pathlib import Path
 from datacat import layout
 from datacat.backend import Backend
 from datacat.backend.open import NO_OPTIONS, Options, open_backend
+from datacat.cache_dir import personal
 from datacat.catalog import store_file
 from datacat.catalog.database import Catalog
 from datacat.catalog.fold import Fold
@@ -34,10 +35,10 @@ from datacat.progress import Listener, StopSignal, ignore
 class Client:
     """Who is asking, and with what means.
 
-    `cache_dir` holds disposable files of this user; `jobs` is the number of worker threads;
-    `program` names the client in records; `activity` lets the team know where this user's working
-    copies are; `executor` is where `add` works when nobody says. Clock and random ids can be
-    replaced in tests.
+    `cache_dir` holds disposable files of this user, or of a team (`cache_dir.py`); `jobs` is the
+    number of worker threads; `program` names the client in records; `activity` lets the team know
+    where this user's working copies are; `executor` is where `add` works when nobody says. Clock
+    and random ids can be replaced in tests.
     """
 
     user: str
@@ -49,6 +50,11 @@ class Client:
     executor: str = "threads"
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     new_id: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+
+    @property
+    def own_cache_dir(self) -> Path:
+        """The part of `cache_dir` that only this user writes to."""
+        return personal(self.cache_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,11 @@ class OpenedStore:
     @property
     def cache(self) -> Path:
         """This client's folder of disposable files about this store."""
+        return self.client.own_cache_dir / self.info.id
+
+    @property
+    def shared_cache(self) -> Path:
+        """The folder of content of this store that was fetched, by all who share the cache."""
         return self.client.cache_dir / self.info.id
 
     @property
@@ -170,17 +181,17 @@ def assemble(
     backend: Backend, *, client: Client, fresh: bool = False, options: Options = NO_OPTIONS
 ) -> OpenedStore:
     """Open the store that `backend` reaches. `fresh`: do not recall what it was a while ago."""
-    remembered = Remembered(backend, client.cache_dir)
+    remembered = Remembered(backend, client.own_cache_dir)
     recalled = None if fresh else remembered.recall(client.now())
     genesis = recalled or read_store_file(backend)
     if recalled is None:
         remembered.note(genesis)
     info = store_file.decode(genesis, backend.url)
-    cache = client.cache_dir / info.id
+    cache = client.own_cache_dir / info.id
     return OpenedStore(
         backend=backend,
         info=info,
-        catalog=Catalog(Log(backend, genesis=genesis), client.cache_dir, info.id),
+        catalog=Catalog(Log(backend, genesis=genesis), client.own_cache_dir, info.id),
         index=Index(backend, cache / "segments"),
         client=client,
         options=options,

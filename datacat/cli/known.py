@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from datacat.cache_dir import personal
 from datacat.model import FileInfo, Words
 
 FILES_MAX = 2_000
@@ -28,7 +29,7 @@ _VERSION = re.compile(r"v\d+")
 def file_of(cache_dir: str, store: str) -> Path:
     """Where the words of the store at `store` are, for this user."""
     name = hashlib.sha256(os.fsencode(store)).hexdigest()[:16]
-    return Path(cache_dir) / "completion" / f"{name}.json"
+    return personal(Path(cache_dir)) / "completion" / f"{name}.json"
 
 
 def recall(file: Path) -> Words:

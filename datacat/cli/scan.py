@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from datacat.cache_dir import personal
 from datacat.cli.command import Command, Count
 from datacat.cli.interrupt import STOPPED
 from datacat.cli.invocation import Invocation
@@ -143,7 +144,7 @@ def _scan(
         )
     written: str | None = None
     if not dry_run:
-        default = Path(run.settings.cache_dir) / f"scan-{screen.now:%Y-%m-%d}.html"
+        default = personal(Path(run.settings.cache_dir)) / f"scan-{screen.now:%Y-%m-%d}.html"
         # The report in the cache is an extra; one that was asked for is not.
         with suppress(*(() if report else (Failed,))):
             write_report(Path(report) if report else default, result, now=screen.now)

@@ -1,18 +1,21 @@
 """Versions and their files as paths, for libraries that want one.
 
 What lies as it is in a store on a local drive is linked, not copied. Everything else is fetched
-once, into the cache of this user. Both are read-only.
+once, into the cache of this user, single files into that of the team. All are read-only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import posixpath
 import shutil
 import tempfile
 from pathlib import Path
 
+from datacat.cache_dir import is_own, make_folder
+from datacat.digest import new_hasher
 from datacat.errors import DatacatError
 from datacat.inside.file import VersionFile
 from datacat.inside.version_files import VersionFiles
@@ -64,11 +67,13 @@ def _protect(folder: Path) -> None:
 def path_of(store: OpenedStore, files: VersionFiles, file: ListedFile) -> Path:
     """A path with the content and the name of one file. Raises `Corrupt` when it is damaged."""
     digest = file.digest.hex() or "empty"
-    path = store.cache / "files" / digest[:2] / digest / posixpath.basename(file.path)
-    if _has_size(path, file.size):
+    local = store.backend.capabilities.local
+    cache = store.cache if local else store.shared_cache
+    path = cache / "files" / digest[:2] / digest / posixpath.basename(file.path)
+    if _has_size(path, file.size) and (local or _is_trusted(path, file.digest, store.algorithm)):
         return path
     content = files.content(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     source = content.local_path
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         new = Path(folder, "content")
@@ -88,6 +93,28 @@ def _has_size(path: Path, size: int) -> bool:
     with contextlib.suppress(OSError):
         return path.stat().st_size == size
     return False
+
+
+_compared: set[tuple[int, int, int, int]] = set()
+"""Files of others whose content was compared with its digest."""
+
+
+def _is_trusted(path: Path, digest: bytes, algorithm: str) -> bool:
+    """Whether a file of the cache was fetched by this user, or has the content that it should."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            if is_own(found) or identity in _compared:
+                return True
+            hasher = new_hasher(algorithm)
+            content = hashlib.file_digest(file, lambda: hasher).digest()  # type: ignore[arg-type, return-value]
+    except OSError:
+        return False
+    if digest and content != digest:
+        return False
+    _compared.add(identity)
+    return True
 
 
 def _linked(new: Path, source: Path) -> bool:

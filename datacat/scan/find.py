@@ -91,7 +91,7 @@ def survey_folders(
     """As `scan`, without asking the catalog; leaves the tables of the scan in `workspace`."""
     roots, listed = _list(workspace, store, request, watch)
     found = find_contents(
-        workspace, cache_dir=store.client.cache_dir, jobs=store.client.jobs, watch=watch
+        workspace, cache_dir=store.client.own_cache_dir, jobs=store.client.jobs, watch=watch
     )
     measure_trees(workspace)
     if request.files_only:
@@ -143,7 +143,7 @@ def _looked(
         stores=listed.stores,
         other_file_systems=_left_out(listed.other_file_systems),
         dry_run=True,
-        to_read_bytes=to_read_bytes(workspace, store.client.cache_dir),
+        to_read_bytes=to_read_bytes(workspace, store.client.own_cache_dir),
     )
 
 

@@ -67,7 +67,9 @@ def scan_folder(
         sink=lambda rows: workspace.load("walked", rows),
         stop=watch.stop,
     )
-    cache_file = stat_cache.location(root, cache_dir=store.client.cache_dir, store_id=store.info.id)
+    cache_file = stat_cache.location(
+        root, cache_dir=store.client.own_cache_dir, store_id=store.info.id
+    )
     stat_cache.load_into(workspace, cache_file, algorithm=store.algorithm)
     recall_digests(workspace)
     is_folder = root.is_dir()

@@ -96,9 +96,7 @@ def main() -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = asked["home"]
     os.environ["HOME"] = asked["home"]
     os.chdir(asked["home"])
-    json.dump(
-        run(asked["steps"], user=asked["user"], cache=Path(asked["home"], "cache")), sys.stdout
-    )
+    json.dump(run(asked["steps"], user=asked["user"], cache=Path(asked["cache"])), sys.stdout)
 
 
 if __name__ == "__main__":

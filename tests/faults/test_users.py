@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class User:
     uid: int
     groups: tuple[int, ...]
     home: Path
+    cache: Path | None = None
+    """Where the disposable files of this user lie; in the home by default."""
 
     def do(self, *steps: list[Any], umask: str = "022") -> list[dict[str, Any]]:
         """Run steps as this user."""
@@ -49,6 +51,7 @@ class User:
             "groups": list(self.groups),
             "umask": umask,
             "home": str(self.home),
+            "cache": str(self.cache or self.home / "cache"),
             "steps": steps,
         }
         done = subprocess.run(
@@ -122,6 +125,37 @@ def test_a_second_user_joins_lists_pulls_and_adds(drive: Path, umask: str) -> No
     assert (alice.home / "back" / "small.txt").read_text() == "two"
     assert (alice.home / "back" / "large.txt").read_text() == large
     assert_modes(Path(store))
+
+
+@pytest.mark.parametrize("umask", ["077", "022", "002"])
+def test_several_users_share_one_cache(drive: Path, umask: str) -> None:
+    """A `cache_dir` on the shared drive: what one has fetched, the others need not fetch."""
+    cache = drive / "shared" / "cache"
+    alice = replace(user(drive, "alice", 61_001, GROUP), cache=cache)
+    bob = replace(user(drive, "bob", 61_002, GROUP), cache=cache)
+    store = str(drive / "shared" / "store")
+    large = base64.b85encode(random.Random(1).randbytes(400_000)).decode()
+    other = {"077": "002", "022": "077", "002": "022"}[umask]
+    made = alice.do(
+        ["create", store],
+        ["write", f"{alice.home}/cmr/small.txt", "one"],
+        ["write", f"{alice.home}/cmr/large.txt", large],
+        ["add", store, f"{alice.home}/cmr"],
+        ["ls", store],
+        ["look", store],
+        umask=umask,
+    )
+    assert all("ok" in result for result in made), made
+    for number, (person, mask) in enumerate([(bob, other), (alice, umask), (bob, umask)]):
+        done = person.do(
+            ["ls", store],
+            ["pull", store, "cmr", f"{person.home}/{number}"],
+            ["write", f"{person.home}/{number}/new.txt", person.name + large],
+            ["add", store, f"{person.home}/{number}"],
+            ["look", store],
+            umask=mask,
+        )
+        assert all("ok" in result for result in done), done
 
 
 def assert_modes(store: Path) -> None:

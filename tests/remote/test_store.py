@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import datacat
 from datacat import layout
 from datacat.backend import open_backend
 from datacat.errors import (
@@ -27,9 +28,11 @@ from datacat.errors import (
     StorageDenied,
     StorageError,
 )
+from datacat.filesystem import DatacatFileSystem
 from datacat.model import LinkMode
 from datacat.opened import Client
 from datacat.store import Store
+from tests.conftest import make_client
 from tests.servers.proxy import Fault, Proxy
 from tests.servers.s3 import BUCKET, SECRET, S3Server
 
@@ -432,3 +435,37 @@ def test_what_is_sent_is_signed_by_its_digest(
     assert {5, 200_000, 5 << 20} <= {size for _, _, size in stated}
     assert all(given == found for given, found, _ in stated)
     assert backend.read("whole/aa/x") == data
+
+
+def test_a_team_shares_what_was_fetched(
+    url: str, proxy: Proxy, source: Path, tmp_path: Path
+) -> None:
+    """In a folder like that of a store; what somebody else put there is compared first."""
+    team = tmp_path / "team"
+    team.mkdir()
+    team.chmod(0o2775)
+    with Store.create(url, client=make_client(tmp_path, "alice")) as store:
+        store.add(source)
+    expected = (source / "scan.bin").read_bytes()
+
+    def fetched(user: str) -> tuple[Path, int]:
+        DatacatFileSystem.clear_instance_cache()
+        client = Client(user, "hub", team, jobs=2)
+        with Store.open(url, client=client) as store:
+            version = datacat.open("cmr@v1", store=store)
+            proxy.requests.clear()
+            path = version["scan.bin"].path
+        assert path.read_bytes() == expected
+        return path, proxy.counted("GET", "/packs/") + proxy.counted("GET", "/whole/")
+
+    path, asked = fetched("alice")
+    assert asked
+    assert path.is_relative_to(team)
+    assert fetched("bob") == (path, 0)
+    if os.getuid() == 0:
+        os.chown(path, 61_001, -1)
+        assert fetched("bob") == (path, 0)
+        path.unlink()
+        path.write_bytes(expected[::-1])
+        os.chown(path, 61_001, -1)
+        assert fetched("bob")[1] > 0

@@ -53,7 +53,7 @@ def identity(visit: Visit) -> Checks:
 
 def cache(visit: Visit) -> Checks:
     """Whether the cache can be used, where it is and how large."""
-    folder = visit.subject.client.cache_dir
+    folder = visit.subject.client.own_cache_dir
     another = "set another one:  datacat config set cache_dir /another/folder"
     try:
         folder.mkdir(parents=True, exist_ok=True)

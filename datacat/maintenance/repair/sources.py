@@ -108,8 +108,7 @@ class Sources:
         self._add((digest, str(root / path), label) for digest, path in rows)
 
     def _list_cache(self) -> None:
-        files = self._store.cache / "files"
-        if files.is_dir():
+        for files in {self._store.cache / "files", self._store.shared_cache / "files"}:
             self._add(
                 (bytes.fromhex(path.parent.name), str(path), "your cache")
                 for path in files.glob("*/*/*")
