@@ -3,6 +3,7 @@ goes away, closed files, forks, other processes, and names that look like someth
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ import datacat
 from datacat.errors import Corrupt, DatacatError, NotFound
 from datacat.filesystem import DatacatFileSystem
 from datacat.model import Layout
+from datacat.sql import Workspace
 from datacat.store import Store
 from tests.chunked import added, tiny
 from tests.conftest import make_client, make_store
@@ -219,4 +221,25 @@ def test_open_files_travel_to_other_processes(
     child.start()
     assert answers.get(timeout=120) == PLAIN[59_000:] + PLAIN[:5]
     child.join()
+    assert child.exitcode == 0
     assert file.read() == PLAIN[59_000:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_does_not_collect_what_its_parent_left() -> None:
+    """To end a connection of DuckDB where its threads are not, crashes."""
+    gc.disable()
+    try:
+        workspace = Workspace()
+        workspace.execute("create table numbers as select * from range(1_000_000)")
+        cycle: list[object] = [workspace]
+        cycle.append(cycle)
+        del workspace, cycle
+        child = os.fork()
+        if child == 0:
+            gc.collect()
+            os._exit(0)
+    finally:
+        gc.enable()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
