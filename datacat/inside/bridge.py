@@ -14,13 +14,15 @@ import copy
 import functools
 import io
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 from datacat import refs
-from datacat.errors import DatacatError, InvalidInput, NotFound
+from datacat.errors import Cancelled, DatacatError, InvalidInput, NotFound
 from datacat.inside import used
 from datacat.inside.file_system import Info, ReachFileSystem
 from datacat.inside.reach import Reach
@@ -33,6 +35,12 @@ PREVIEW = "preview:"
 FAILURES_KEPT = 16
 """What went wrong last, in as many threads as may ask at once."""
 
+ENDING_SECONDS = 10
+"""How long the end of a program waits for a read, which may be one from a network."""
+
+LEAVING_SECONDS = 0.05
+"""How long threads of DuckDB take to leave Python after an answer."""
+
 _UNCHANGED = datetime(2000, 1, 1, tzinfo=UTC)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -43,12 +51,9 @@ def _noted(call: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(call)
     def noting(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
+        bridge: Any = args[0]
+        with bridge.called():
             return call(*args, **kwargs)
-        except DatacatError as error:
-            bridge: Any = args[0]
-            bridge.note(error)
-            raise
 
     return noting
 
@@ -60,6 +65,9 @@ class Bridge(ReachFileSystem):
         super().__init__(lambda: reach)
         self._previews = {self._strip_protocol(url): data for url, data in (previews or {}).items()}
         self._failures: deque[DatacatError] = deque(maxlen=FAILURES_KEPT)
+        self._calls = threading.Condition()
+        self._called = 0
+        self._ended = False
 
     @property
     def failure(self) -> DatacatError | None:
@@ -71,10 +79,31 @@ class Bridge(ReachFileSystem):
         fitting = (error for error in reversed(self._failures) if error.message in text)
         return next(fitting, None)
 
-    def note(self, error: DatacatError) -> None:
-        """Remember what went wrong. A copy: the error itself knows the frames of the caller, and
-        with them the connection, which would never be freed."""
-        self._failures.append(copy.copy(error))
+    @contextmanager
+    def called(self) -> Iterator[None]:
+        """While a thread of DuckDB is answered. Remembers what goes wrong."""
+        with self._calls:
+            if self._ended:
+                raise Cancelled("the program has ended")
+            self._called += 1
+        try:
+            yield
+        except DatacatError as error:
+            # A copy: the error itself knows the frames of the caller, and with them the connection,
+            # which would never be freed.
+            self._failures.append(copy.copy(error))
+            raise
+        finally:
+            with self._calls:
+                self._called -= 1
+                self._calls.notify_all()
+
+    def end(self) -> None:
+        """Answer no more, and wait until nobody is being answered."""
+        with self._calls:
+            self._ended = True
+            self._calls.wait_for(lambda: not self._called, ENDING_SECONDS)
+        time.sleep(LEAVING_SECONDS)
 
     @_noted
     def glob(self, path: str, **_options: Any) -> list[str]:
@@ -182,11 +211,8 @@ class _Shared(io.RawIOBase):
             left = max(0, self._size - position)
             count = left if size is None or size < 0 else min(size, left)
             self._position = position + count
-        try:
+        with self._bridge.called():
             return self._read(position, count)
-        except DatacatError as error:
-            self._bridge.note(error)
-            raise
 
 
 def url_of(ref: str, path: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 from datacat import sql
 from datacat.catalog.query import CatalogQuery
 from datacat.closing import Closing
-from datacat.inside.bridge import SCHEME
 from datacat.inside.late import Telling
 from datacat.inside.reach import Reach
 from datacat.inside.standing import StandingBridge, supply_standing
@@ -32,6 +31,8 @@ class Connection(Closing):
         self._duckdb = duckdb
         self._bridge = bridge
         self._telling = Telling(bridge.failure_in)
+        _open.add(duckdb)
+        _answering[id(bridge)] = bridge
 
     @property
     def duckdb(self) -> sql.Connection:
@@ -43,8 +44,9 @@ class Connection(Closing):
         return Connection(self._duckdb.cursor(), self._bridge)
 
     def close(self) -> None:
-        """Let go of the store. May be called again."""
-        _close(self._duckdb)
+        """Let go of what was asked, and of the store with the last connection to it."""
+        _abort(self._duckdb)
+        self._duckdb.close()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._duckdb, name)
@@ -64,18 +66,25 @@ class Connection(Closing):
 
 _open: weakref.WeakSet[sql.Connection] = weakref.WeakSet()
 
+_answering: weakref.WeakValueDictionary[int, StandingBridge] = weakref.WeakValueDictionary()
+"""Longer than the connections: a reader of Arrow that outlives its own asks on."""
+
 
 @atexit.register
 def _close_all() -> None:
-    """DuckDB must not call Python once that ends."""
+    """DuckDB must not call Python once that ends: not even for a result that is only half read."""
     for connection in list(_open):
-        _close(connection)
+        _abort(connection)
+    for bridge in list(_answering.values()):
+        bridge.end()
+    for connection in list(_open):
+        connection.close()
 
 
-def _close(connection: sql.Connection) -> None:
+def _abort(connection: sql.Connection) -> None:
+    """Read no more of the result that was begun last."""
     with suppress(sql.Error):
-        connection.unregister_filesystem(SCHEME)
-    connection.close()
+        connection.abort()
 
 
 def connect(
@@ -96,5 +105,4 @@ def connect(
     except BaseException:
         connection.close()
         raise
-    _open.add(connection)
     return Connection(connection, bridge)

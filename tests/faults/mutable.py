@@ -223,7 +223,7 @@ def regular_files(folder: Path) -> Tree:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and ".datacat" not in path.parts
+        if not path.is_symlink() and path.is_file() and ".datacat" not in path.parts
     }
 
 

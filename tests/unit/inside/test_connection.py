@@ -270,3 +270,36 @@ except datacat.NotFound as error:
 
 def test_the_class_is_there_to_be_named() -> None:
     assert datacat.Connection is Connection
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "print(con.execute(query).fetchone()[0])",
+        "other = con.cursor(); print(other.execute(query).fetchone()[0])",
+        "other = con.cursor(); print(other.execute(query).fetchone()[0]); con.close()",
+        "rows = con.sql(query).to_arrow_reader(9); print(rows.read_next_batch()[0][0]); del con",
+        "con.cursor().close(); print(con.execute(query).fetchall()[0][0])",
+    ],
+)
+def test_a_program_may_end_with_a_result_that_is_half_read(tmp_path: Path, begun: str) -> None:
+    """Threads of DuckDB still read then, through Python, which is about to end."""
+    store = make_store("posix", tmp_path, client=make_client(tmp_path))
+    table = tmp_path / "big" / "t.parquet"
+    table.parent.mkdir()
+    with sql.Workspace() as workspace:
+        workspace.execute(
+            "copy (select 7 as a, random() as b, random() as c from range(2_000_000))"
+            f" to {sql.literal(str(table))} (format parquet, row_group_size 50_000)"
+        )
+    store.add(table.parent, name="big", layout=Layout.CHUNKED)
+    code = f"""
+import datacat, pathlib
+from datacat.opened import Client
+client = Client(user="bob", host="hub", cache_dir=pathlib.Path({str(tmp_path / "cache-bob")!r}))
+con = datacat.Store.open({store.url!r}, client=client).connect()
+query = "from 'datacat://big@v1/t.parquet'"
+{begun}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "7", "")
