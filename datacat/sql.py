@@ -90,12 +90,19 @@ def parquet(paths: Path | str | Sequence[Path | str]) -> str:
     return f"read_parquet([{listed}])"
 
 
+def _connect(place: str, config: Mapping[str, str], *, read_only: bool = False) -> Connection:
+    """A connection of our own: in a notebook DuckDB would draw how far our questions are."""
+    connection = duckdb.connect(place, read_only=read_only, config=dict(config))
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
 def open_database(path: Path, *, read_only: bool) -> Connection:
     """Open a local DuckDB file. Never one on shared storage.
 
     Raises `InvalidInput` when DuckDB would take the path for another one.
     """
-    return duckdb.connect(_database_path(path), read_only=read_only, config=dict(_HARDENED))
+    return _connect(_database_path(path), _HARDENED, read_only=read_only)
 
 
 def create_database(path: Path) -> None:
@@ -104,7 +111,7 @@ def create_database(path: Path) -> None:
     Raises `InvalidInput` when DuckDB would take the path for another one.
     """
     file = literal(_database_path(path))
-    connection = duckdb.connect(":memory:", config=dict(_HARDENED))
+    connection = _connect(":memory:", _HARDENED)
     try:
         connection.execute(f"attach {file} as made (storage_version 'v1.2.0')")
         connection.execute("detach made")
@@ -118,9 +125,9 @@ def open_for_questions(database: Path, *, folder: Path) -> Connection:
     Relations may be added to its schema `temp`; then `lock` it. What does not fit in memory is
     spilled to `folder`.
     """
-    connection = duckdb.connect(
+    connection = _connect(
         ":memory:",
-        config={
+        {
             **_HARDENED,
             "python_enable_replacements": "false",
             "memory_limit": MEMORY_LIMIT,
@@ -220,9 +227,9 @@ class Workspace(Closing):
         _path_text(temporary or tempfile.gettempdir())
         self._folder = Path(tempfile.mkdtemp(prefix="datacat-", dir=temporary))
         self._lock = threading.RLock()
-        self.connection = duckdb.connect(
+        self.connection = _connect(
             ":memory:",
-            config={
+            {
                 **_HARDENED,
                 "memory_limit": MEMORY_LIMIT,
                 "threads": str(THREADS),

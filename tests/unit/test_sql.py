@@ -1,6 +1,10 @@
-"""DuckDB's failures arrive in our words."""
+"""DuckDB fails in our words, and draws nothing."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +25,20 @@ def test_what_does_not_fit_in_memory(how: str) -> None:
         assert failed.value.hint
         assert "Allocat" not in failed.value.message
         assert workspace.row("select 1") == (1,), "it goes on"
+
+
+def test_duckdb_draws_nothing_of_ours(tmp_path: Path) -> None:
+    """It would, in what it takes for a notebook: a program without a file."""
+    code = f"""
+from pathlib import Path
+from datacat import sql
+path = Path({str(tmp_path / "catalog.duckdb")!r})
+sql.create_database(path)
+asked = "select current_setting('enable_progress_bar')"
+with sql.Workspace() as workspace:
+    print(workspace.row(asked), next(iter(workspace.rows(asked))))
+print(sql.open_database(path, read_only=True).cursor().execute(asked).fetchall())
+print(sql.open_for_questions(path, folder=path.parent).execute(asked).fetchall())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.replace("(False,)", "").strip("[] \n") == "", done.stdout
