@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -93,7 +94,8 @@ def parquet(paths: Path | str | Sequence[Path | str]) -> str:
 def _connect(place: str, config: Mapping[str, str], *, read_only: bool = False) -> Connection:
     """A connection of our own: in a notebook DuckDB would draw how far our questions are."""
     connection = duckdb.connect(place, read_only=read_only, config=dict(config))
-    connection.execute("set enable_progress_bar = false")
+    with suppress(duckdb.Error):  # in a notebook without ipywidgets there is none, and no setting
+        connection.execute("set enable_progress_bar = false")
     return connection
 
 
