@@ -7,7 +7,8 @@ it. Everything a verb does to shared storage goes through `backend`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,14 @@ from datacat.catalog.remembered import Remembered
 from datacat.catalog.sketches import Sketches
 from datacat.catalog.snapshot import Snapshot
 from datacat.catalog.writer import Committed, Writer
-from datacat.errors import NoStore, StorageError, StorageFull, StorageMissing, StorageTransient
+from datacat.errors import (
+    Corrupt,
+    NoStore,
+    StorageError,
+    StorageFull,
+    StorageMissing,
+    StorageTransient,
+)
 from datacat.model import StoreInfo
 from datacat.objects.index import Index
 from datacat.progress import Listener, StopSignal, ignore
@@ -118,7 +126,7 @@ class OpenedStore:
         raises, `Conflict`, `OutcomeUnknown`, and `NoStore` when the place became another store
         since it was last looked at.
         """
-        self._confirm()
+        self.confirm()
         writer = writer or self.catalog.writer(start)
         txid, at = self.client.new_id(), self.client.now().replace(microsecond=0)
 
@@ -159,17 +167,30 @@ class OpenedStore:
             finally:
                 self.backend.keep_reserve()
 
-    def _confirm(self) -> None:
-        """A record must never be put into another store's log: what was recalled is read now."""
+    def confirm(self) -> None:
+        """Make sure that the place is still the store that was recalled. Raises `NoStore`.
+
+        Before anything is recorded, for a record must never be put into another store's log; and
+        before what is missing is called damage.
+        """
         if self.recalled is None:
             return
         if digest_of(read_store_file(self.backend)) != self.catalog.log.genesis_digest:
             self.recalled.forget()
             raise NoStore(
-                f"the store at {self.backend.url} was made anew meanwhile; nothing was saved",
+                f"the store at {self.backend.url} was made anew meanwhile",
                 kind="store_replaced",
-                hint="Run the same command again.",
+                hint="Nothing was saved. Run the same command again.",
             )
+
+    @contextmanager
+    def confirmed(self) -> Iterator[None]:
+        """What is found to be damaged is, or it is said that the store is another one."""
+        try:
+            yield
+        except Corrupt:
+            self.confirm()
+            raise
 
 
 def open_store(url: str, *, client: Client, options: Options = NO_OPTIONS) -> OpenedStore:

@@ -2,7 +2,7 @@
 
 It never changes while a store exists, so a command that only looks need not ask for it again. A
 store that was deleted, or made anew in the same place, is noticed some minutes later; and before
-anything is committed, always (`OpenedStore.commit`).
+anything is recorded or called damaged, always (`OpenedStore.confirm`).
 """
 
 from __future__ import annotations

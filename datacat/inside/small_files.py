@@ -34,8 +34,8 @@ STRETCH_BYTES_MAX = 4 * 1024 * 1024
 """What is read at once of a pack."""
 
 BROUGHT_BYTES_MAX = 2 * STRETCH_BYTES_MAX
-"""What was brought before it was wanted; once read it is let go of, for the operating system keeps
-it as well. Memory that is soon used again is still near the processor."""
+"""What was brought before it was wanted. Once read it is only kept where there is room: the
+operating system keeps it as well, and memory that is soon used again is near the processor."""
 
 _UNKNOWN, _ELSEWHERE = -2, -1
 

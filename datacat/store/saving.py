@@ -115,7 +115,7 @@ class Saving(Handle):
         )
         try:
             chosen = self._opened.client.executor if executor is None else executor
-            with connected(chosen) as workers:
+            with connected(chosen) as workers, self._opened.confirmed():
                 request = replace(request, executor=workers)
                 return save(self._opened, request, watching(listener, stop))
         finally:
@@ -169,7 +169,8 @@ class Saving(Handle):
             dry_run=dry_run,
             ignore=self._ignore,
         )
-        return pull(self._opened, request, watching(listener, stop))
+        with self._opened.confirmed():
+            return pull(self._opened, request, watching(listener, stop))
 
     def _usual_link(self) -> LinkMode:
         """How files are put in place when nobody says: links only where there can be any."""

@@ -114,6 +114,7 @@ class Upkeep(Handle):
         >>> [(result.target, result.ok, result.checked) for result in store.verify(["cmr@v1"])]
         [('cmr@v1', True, 2)]
         """
+        self._opened.confirm()
         return verify(
             self._opened,
             self._query(),

@@ -18,6 +18,7 @@ import pytest
 import datacat
 from datacat import layout
 from datacat.backend import open_backend
+from datacat.catalog.remembered import Remembered
 from datacat.errors import (
     Cancelled,
     Corrupt,
@@ -81,16 +82,6 @@ def test_links_need_a_folder(url: str, client: Clients, source: Path, tmp_path: 
         store.pull("cmr", dest=tmp_path / "copy", link=LinkMode.HARDLINK)
     assert not (tmp_path / "copy").exists()
     assert store.pull("cmr", dest=tmp_path / "copy").linked == 0
-
-
-def test_a_listing_of_many_pages(url: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datacat.backend.s3.PAGE_KEYS", 7)
-    backend = open_backend(url)
-    keys = sorted(f"packs/{number % 5:02d}/{number}.pack" for number in range(40))
-    for key in keys:
-        backend.write(key, b"x")
-    assert [found.key for found in backend.keys("packs/")] == keys
-    assert [found.key for found in backend.keys("", after=keys[20])] == keys[21:]
 
 
 def test_a_large_file_goes_in_parts_and_comes_back(
@@ -354,8 +345,11 @@ def test_a_store_that_was_made_anew_is_never_written_to_by_mistake(
     url: str, client: Clients, source: Path, tmp_path: Path
 ) -> None:
     """Its log would have a gap, and a record of another store in it."""
-    Store.create(url, client=client()).add(source)
+    with Store.create(url, client=client()) as store:
+        store.add(source)
+        store.ls()
     raw = open_backend(url)
+    first = raw.read(layout.STORE)
     for found in list(raw.keys("")):
         raw.delete(found.key)
     Store.create(url, client=client("bob"), name="second").close()
@@ -364,6 +358,12 @@ def test_a_store_that_was_made_anew_is_never_written_to_by_mistake(
         with pytest.raises(NoStore) as caught:
             late.add(source, force=True)
         assert caught.value.kind == "store_replaced"
+    for look in (lambda store: store.pull("cmr", dest=tmp_path / "copy"), Store.verify):
+        Remembered(raw, tmp_path / "cache-alice-hub").note(first)
+        with Store.open(url, client=client()) as late:
+            with pytest.raises(NoStore) as caught:
+                look(late)
+            assert caught.value.kind == "store_replaced", "and not: all is damaged"
     assert raw.stat(layout.log_record(2)) is None
     assert raw.stat(layout.log_record(3)) is None
     other = tmp_path / "other"
