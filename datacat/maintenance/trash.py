@@ -20,7 +20,7 @@ from datacat.catalog.record import Envelope, VersionRemove, VersionRestore
 from datacat.catalog.references import gone_error
 from datacat.catalog.snapshot import Snapshot
 from datacat.copies import working_copies
-from datacat.errors import Conflict, InvalidInput, Refused
+from datacat.errors import Conflict, DatacatError, InvalidInput, Refused
 from datacat.maintenance.du import only_held_by
 from datacat.model import Copy, Removal, Restored, Version
 from datacat.opened import OpenedStore, Watch
@@ -95,8 +95,18 @@ def remove(
         removal = replace(removal, frees_bytes=only_held_by(store, query, going, watch=watch))
     if dry_run or not (confirm is None or confirm(removal)):
         return removal
+    gone: list[str] = []
     for group in groups:
-        _remove(store, snapshot, group, going, force=force)
+        try:
+            _remove(store, snapshot, group, going, force=force)
+        except DatacatError as error:
+            if gone:
+                error.hint = " ".join(
+                    filter(None, [error.hint, f"In the trash now: {', '.join(gone)}."])
+                )
+                error.commands = (*error.commands, shlex.join(["datacat", "restore", *gone]))
+            raise
+        gone += group.names
     return replace(removal, done=True)
 
 

@@ -200,6 +200,24 @@ def test_a_dataset_that_somebody_saved_to_meanwhile_stays(
     assert live(alice) == [4, 3, 2, 1]
 
 
+def test_what_went_before_another_could_not_is_said(
+    store: Opened, alice: Store, tmp_path: Path
+) -> None:
+    save(alice, tmp_path / "other", "other", "one")
+
+    def slow(_removal: Removal) -> bool:
+        save(store("bob"), tmp_path / "b", "cmr", "of bob")
+        return True
+
+    with pytest.raises(Conflict, match="cmr") as caught:
+        alice.rm(["other", "cmr"], confirm=slow)
+    assert str(caught.value.hint).endswith("In the trash now: other.")
+    assert caught.value.commands[-1] == "datacat restore other"
+    assert live(alice) == [4, 3, 2, 1]
+    alice.restore(["other"])
+    assert live(alice, "other") == [1]
+
+
 @pytest.mark.parametrize("what", ["alias", "source"])
 def test_a_need_that_comes_up_meanwhile_counts(
     store: Opened, alice: Store, tmp_path: Path, what: str
