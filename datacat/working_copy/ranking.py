@@ -14,6 +14,9 @@ from datacat.sql import Workspace
 
 RANKED_MAX = 32
 
+ROUNDING = 1e-9
+"""What sums of shares are wrong by: a version that just reaches the threshold is looked at."""
+
 Rank = tuple[bool, float]
 """How good a version is: near before a part or a container, then by the share that it is about."""
 
@@ -95,7 +98,7 @@ bounded as (
     select *, least(most, bytes * (spoken_for * likely + 1 - spoken_for)) as same from possible
 ),
 ranked as (
-    select *, same / greatest(bytes, $1::bigint) >= $2::double as near,
+    select *, same / greatest(bytes, $1::bigint) >= $2::double - {ROUNDING} as near,
            least(1, if(near, same / greatest(bytes, $1::bigint),
                              same / least(bytes, $1::bigint))) as ratio
     from bounded
@@ -106,7 +109,7 @@ ordered as (
         order by near desc, round(ratio, 2) desc, own desc, round(share, 2) desc, seq desc
     ) as nth
     from ranked
-    where ratio >= $2::double
+    where ratio >= $2::double - {ROUNDING}
 )
 select seq, near, ratio::double from ordered
 order by near desc, nth, round(ratio, 2) desc, own desc, round(share, 2) desc, seq desc

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datacat.model import Relation, Similar
@@ -121,6 +121,12 @@ def files_of(drawn: Drawn) -> Files:
     drawn=TREES,
     threshold=st.sampled_from([0.05, 0.5, 0.8, 1.0]),
     trashed=st.sets(st.integers(0, 6), max_size=2),
+)
+@example(  # just the half
+    versions=[("c", {"x/2": 29, "z/5": 24, "z/2": 6})],
+    drawn={"y/0": 6, "x/3": 1, "z/4": 30, "x/5": 17},
+    threshold=0.5,
+    trashed=set(),
 )
 @searching(25)
 def test_against_the_model(
