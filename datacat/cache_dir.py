@@ -12,6 +12,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from datacat.errors import StorageDenied
+
 _FOR_A_TEAM = stat.S_ISGID | stat.S_IWGRP
 
 PERSONAL = "users"
@@ -20,7 +22,8 @@ PERSONAL = "users"
 def personal(folder: Path) -> Path:
     """The part of the cache folder that only this user writes to: all of it, unless it is a team's.
 
-    Raises nothing: what is wrong with the folder is said by who uses it.
+    Raises `StorageDenied` when somebody else made it, and so can say what is in it. What else is
+    wrong with the folder is said by who uses it.
     """
     if not is_shared(folder):
         return folder
@@ -28,6 +31,12 @@ def personal(folder: Path) -> Path:
     with suppress(OSError):
         make_folder(own.parent)
         own.mkdir(0o700)
+    if os.path.exists(own) and not is_own(os.stat(own)):
+        raise StorageDenied(
+            f"your part of the cache, {own}, belongs to somebody else",
+            kind="cache_denied",
+            commands=["datacat config set cache_dir /another/folder"],
+        )
     return own
 
 

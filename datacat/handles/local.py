@@ -95,8 +95,9 @@ def _has_size(path: Path, size: int) -> bool:
     return False
 
 
-_compared: set[tuple[int, int, int, int]] = set()
-"""Files of others whose content was compared with its digest."""
+_compared: set[tuple[bytes, int, int, int]] = set()
+"""Files of others whose content was compared with its digest, as they were then: nobody can set
+when a file was changed."""
 
 
 def _is_trusted(path: Path, digest: bytes, algorithm: str) -> bool:
@@ -104,7 +105,7 @@ def _is_trusted(path: Path, digest: bytes, algorithm: str) -> bool:
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
-            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            identity = (digest, found.st_dev, found.st_ino, found.st_ctime_ns)
             if is_own(found) or identity in _compared:
                 return True
             hasher = new_hasher(algorithm)

@@ -465,7 +465,15 @@ def test_a_team_shares_what_was_fetched(
     if os.getuid() == 0:
         os.chown(path, 61_001, -1)
         assert fetched("bob") == (path, 0)
+        was = path.stat()
+        with path.open("r+b") as file:
+            file.write(expected[::-1])
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+        assert fetched("bob")[1] > 0, "the same file, with other content"
         path.unlink()
         path.write_bytes(expected[::-1])
         os.chown(path, 61_001, -1)
         assert fetched("bob")[1] > 0
+        os.chown(team / "users" / "0", 61_001, -1)
+        with pytest.raises(StorageDenied, match="belongs to somebody else"):
+            fetched("bob")
