@@ -105,6 +105,7 @@ class Ingest:
         self._plan(adopted)
         files, size = self._workspace.row("select count(*), coalesce(sum(size), 0) from to_read")
         self._listener(Started("Reading", files_total=files, bytes_total=int(size)))
+        self._jobs = jobs
         # The parts of large files have threads of their own: those of the executor wait for them.
         with threads(jobs) as helpers:
             self._chunking = Chunking(
@@ -241,6 +242,7 @@ class Ingest:
         new = self._claims.take(list(contents)) if contents else set()
         small: list[NewContent] = []
         chunked: list[NewContent] = []
+        whole: list[tuple[bytes, bytes]] = []
         for digest, (data, source) in contents.items():
             if digest not in new:
                 continue
@@ -255,11 +257,12 @@ class Ingest:
             ):
                 chunked.append(content)
             else:
-                done.rows.append(self._whole.store(digest, data))
+                whole.append((digest, data))
         if small:
             self._chunking.store_small(small)
         if chunked:
             self._chunking.store(chunked)
+        done.rows += self._whole.store(whole, jobs=self._jobs)
         return done
 
     def _store_large(self, source: SourceFile, *, hash_first: bool) -> _Done:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from datacat import layout
 from datacat.backend import Backend, Staged
 from datacat.digest import BLOCK_BYTES, checksums, new_hasher
 from datacat.errors import DatacatError
 from datacat.progress import Advanced, Listener, StopSignal
+from datacat.transfer.executor import batched
 from datacat.transfer.files import OpenFile
 from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
 from datacat.transfer.journal import ChunkRow, Journal, whole_row
 from datacat.transfer.reading import unreadable
+
+OPEN_FILES = 256
+"""So many files wait for their turn to be made durable: 1,024 open ones are what many systems allow
+a process."""
 
 assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
 
@@ -48,14 +54,26 @@ class WholeContainers:
         self._listener = listener
         self._stop = stop
 
-    def store(self, digest: bytes, data: bytes) -> ChunkRow:
-        """Store content that is held in memory and was claimed; its index row."""
-        with self._backend.stage() as staged:
-            try:
-                write_full(staged.fd, data, 0)
-            except OSError as error:
-                raise staged.failed(error) from error
-            return self.publish(Copied(staged, digest, checksums(data), len(data)))
+    def store(self, contents: Sequence[tuple[bytes, bytes]], *, jobs: int) -> list[ChunkRow]:
+        """Store contents, `(digest, data)`, that are held in memory and were claimed; their rows.
+
+        For each of `jobs` threads. Many are written before the first of them is made durable: where
+        the file system has a journal, it commits once for all of them.
+        """
+        rows = []
+        for group in batched(contents, max(1, OPEN_FILES // jobs)):
+            with ExitStack() as stack:
+                written = []
+                for digest, data in group:
+                    staged = stack.enter_context(self._backend.stage())
+                    try:
+                        write_full(staged.fd, data, 0)
+                    except OSError as error:
+                        raise staged.failed(error) from error
+                    staged.start_writeback(0, len(data))
+                    written.append(Copied(staged, digest, checksums(data), len(data)))
+                rows += [self.publish(copied) for copied in written]
+        return rows
 
     def copy(self, file: OpenFile | int, staged: Staged, path: str, *, limit: int) -> Copied:
         """Copy the open file or descriptor of `path`; hash what arrived (INV stored = hashed).

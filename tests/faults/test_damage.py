@@ -108,7 +108,7 @@ def test_damaged_content(
 ) -> None:
     """Just the files whose bytes are gone do not arrive; each is named, with its container."""
     counted = 0
-    found = damages(scene, kind, flips=12, cuts=3)
+    found = damages(scene, kind, flips=8, cuts=2)
     counted_flips(kind, found, record_property)
     for number, damage in enumerate(found):
         lost = affected(scene, damage)
@@ -129,7 +129,7 @@ def test_damaged_content(
             assert store.ls().datasets_total == 2
             store.close()
         counted += 1
-    assert counted >= 15 * EFFORT
+    assert counted >= 10 * EFFORT
 
 
 def assert_verify_names(scene: Scene, store: Store, lost: set[bytes], damage: Damage) -> None:
@@ -156,7 +156,7 @@ def test_a_damaged_description(
 ) -> None:
     """The versions that need the file say so; the others are as they were."""
     victims: dict[str, set[str]] = {}
-    found = damages(scene, kind, flips=12, cuts=3)
+    found = damages(scene, kind, flips=8, cuts=2)
     counted_flips(kind, found, record_property)
     for number, damage in enumerate(found):
         with scene.damaged(damage.key, damage.data):
@@ -193,7 +193,7 @@ def assert_verify_sees(store: Store, kind: str, key: str) -> None:
 def test_a_damaged_record(scene: Scene, record_property: Callable[[str, object], None]) -> None:
     """Without its bundle a damaged record ends every answer, by its name: no name is guessed."""
     keys = scene.keys["record"]
-    found = damages(scene, "record", flips=30, cuts=6)
+    found = damages(scene, "record", flips=20, cuts=4)
     counted_flips("record", found, record_property)
     for number, damage in enumerate(found):
         with scene.damaged(damage.key, damage.data):
@@ -223,7 +223,7 @@ def test_a_damaged_store_file(scene: Scene, record_property: Callable[[str, obje
     other = scene.root / "other.json"
     text = (scene.store / layout.STORE).read_text()
     other.write_text(text.replace('"imaging"', '"imagine"'))
-    found = damages(scene, "store", flips=30, cuts=6)
+    found = damages(scene, "store", flips=20, cuts=4)
     counted_flips("store", found, record_property)
     for damage in [*found, Damage(layout.STORE, "another one", other.read_bytes())]:
         with scene.damaged(damage.key, damage.data):
@@ -240,7 +240,7 @@ def test_a_damaged_store_file(scene: Scene, record_property: Callable[[str, obje
 def test_a_damaged_bundle_costs_only_time(
     long_scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
-    found = damages(long_scene, "bundle", flips=20 if EFFORT > 1 else 4, cuts=1)
+    found = damages(long_scene, "bundle", flips=13 if EFFORT > 1 else 4, cuts=1)
     counted_flips("bundle", found, record_property)
     for damage in found:
         with long_scene.damaged(damage.key, damage.data):

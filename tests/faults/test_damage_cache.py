@@ -83,7 +83,7 @@ def test_a_damaged_cache_file(scene: Scene, warm: Path, kind: str) -> None:
     number = 0
     for path in found:
         relative = path.relative_to(warm)
-        for data in hurt(path.read_bytes(), relative.name, flips=8 // len(found) + 1):
+        for data in hurt(path.read_bytes(), relative.name, flips=5 // len(found) + 1):
             number += 1
             cache = scene.root / f"hurt-{kind}-{number}"
             shutil.copytree(warm, cache)
@@ -113,7 +113,7 @@ def test_a_damaged_marker(scene: Scene, warm: Path, name: str) -> None:
     store.pull("cmr@v2", dest=copy)
     (copy / "labels.csv").write_bytes(EDITED)
     (marker,) = (copy / ".datacat").glob(name)
-    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=8)):
+    for number, data in enumerate(hurt(marker.read_bytes(), name, flips=5)):
         damaged = scene.fresh()
         shutil.copytree(copy, damaged, symlinks=True)
         (damaged / ".datacat" / marker.name).write_bytes(data)

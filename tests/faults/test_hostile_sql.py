@@ -36,14 +36,14 @@ class Scene:
         }
 
 
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    tmp_path = tmp_path_factory.mktemp("hostile")
     store = make_store("posix", tmp_path, client=make_client(tmp_path))
     added(store, tmp_path / "cmr", {"labels.csv": b"id,v\n1,2\n", "a.txt": b"text"})
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret.csv").write_text(f"word\n{SECRET}\n")
-    monkeypatch.chdir(outside)
     assert store.sql("select count(*) from files").rows() == [(2,)]
     cache = store._opened.cache
     return Scene(
@@ -59,6 +59,13 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
             "manifest": str(next((cache / "manifests").glob("*.parquet"))),
         },
     )
+
+
+@pytest.fixture
+def scene(made: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """One for all of them: nothing is written there."""
+    monkeypatch.chdir(made.outside)
+    return made
 
 
 def test_there_are_enough_of_them() -> None:

@@ -1,6 +1,6 @@
 """SIGKILL at any step of `add` and `pull`: nothing is lost, nothing is half, and it goes on.
 
-In shards that run beside each other: `DATACAT_TEST_EFFORT=5` kills more than two hundred times.
+In shards that run beside each other: `DATACAT_TEST_EFFORT=7` kills more than two hundred times.
 Half of the kills of an add fall into its last steps, where segment, manifest and record are
 published.
 """
@@ -38,7 +38,7 @@ from tests.trees import (
     write_tree,
 )
 
-SHARDS = max(1, round(4 * EFFORT))
+SHARDS = max(1, round(3 * EFFORT))
 ADD_KILLS = 6
 PULL_KILLS = 5
 EDIT_SHARDS = 1

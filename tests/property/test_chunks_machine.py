@@ -214,4 +214,4 @@ def test_every_version_comes_back_and_edits_cost_their_difference(
 ) -> None:
     chunked.shrink(monkeypatch)
     machine = type(f"{kind.title()}Chunks", (ChunksMachine,), {"kind": kind})
-    run_state_machine_as_test(machine, settings=searching(4, stateful_step_count=12))
+    run_state_machine_as_test(machine, settings=searching(3, stateful_step_count=11))

@@ -172,7 +172,7 @@ def _edited(data: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
-@searching(3)
+@searching(2)
 @given(steps=STEPS)
 def test_nothing_live_is_lost_and_nothing_else_is_left(
     kind: str, steps: list[tuple[str, int]]

@@ -226,7 +226,7 @@ def check_links_are_read_only(folder: Path, store: Path | None) -> None:
 def test_any_tree_comes_back(kind: str, digest: str) -> None:
     with place(kind, digest) as here:
 
-        @searching(4)
+        @searching(3)
         @given(trees(), st.sampled_from(LINKS))
         def check(tree: Tree, mode: LinkMode) -> None:
             check_round_trip(here, tree, mode)

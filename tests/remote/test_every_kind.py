@@ -83,7 +83,7 @@ def test_one_request_in_ten_fails(
     """Every acknowledged version is intact, and none is there twice."""
     monkeypatch.setattr("datacat.backend.bridge.Bridge.sleep", lambda self, seconds: None)
     Store.create(url, client=client()).close()
-    each = 3 if kind == "sftp" else 6
+    each = 3 if kind == "sftp" else 4
     acknowledged: dict[int, bytes] = {}
     results: list[list[str]] = []
 

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.campaigns.ran import record
 
 SUITES = {
-    "damage": ("17", ["tests/faults/test_damage.py", "tests/faults/test_damage_cache.py"]),
+    "damage": ("26", ["tests/faults/test_damage.py", "tests/faults/test_damage_cache.py"]),
     "hostile": (
         "1",
         [
@@ -22,8 +22,8 @@ SUITES = {
             "tests/faults/test_hostile_json.py",
         ],
     ),
-    "mutated": ("200", ["tests/faults/test_mutated.py"]),
-    "killed": ("30", ["tests/faults/test_kill.py"]),
+    "mutated": ("278", ["tests/faults/test_mutated.py"]),
+    "killed": ("40", ["tests/faults/test_kill.py"]),
 }
 """The value of DATACAT_TEST_EFFORT with which each reaches its number, and its files."""
 

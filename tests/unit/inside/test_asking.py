@@ -20,6 +20,7 @@ from datacat.model import Layout
 from datacat.progress import StopSignal
 from datacat.store import Store
 from tests.chunked import added
+from tests.conftest import BACKENDS
 
 TREES = (
     {"a.csv": b"id,v\n1,2\n2,3\n", "d/scan.nii.gz": b"1234", "README": b"x"},
@@ -103,6 +104,7 @@ def test_a_damaged_list_of_files_is_named(saved: Store) -> None:
     assert saved.sql("from versions").rows()
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_files_are_read_by_their_urls(saved: Store, tmp_path: Path) -> None:
     added(
         saved,
@@ -138,6 +140,7 @@ def test_files_are_read_by_their_urls(saved: Store, tmp_path: Path) -> None:
         assert caught.value.kind == kind
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_a_large_parquet_file_is_right_however_many_threads_read_it(
     saved: Store, tmp_path: Path
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_large_parquet_file_is_right_however_many_threads_read_it(
         ]
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "json"])
 def test_large_text_is_right_however_many_threads_read_it(
     saved: Store, tmp_path: Path, suffix: str

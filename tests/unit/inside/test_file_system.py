@@ -21,7 +21,7 @@ from datacat.inside.file_system import ReachFileSystem
 from datacat.model import Layout
 from datacat.store import Store
 from tests.chunked import added, containers, tiny
-from tests.conftest import make_client, make_store
+from tests.conftest import BACKENDS, make_client, make_store
 from tests.property.test_chunks_machine import noise
 
 TREE = {
@@ -144,6 +144,7 @@ class TestGettingAsFsspecExpects(AbstractFixtures, AbstractGetTests):
         return self._saved(fs, folder)
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_everything_is_listed_and_read_as_it_was_saved(system: ReachFileSystem) -> None:
     found = system.find("datacat://cmr@v1", detail=True)
     links = {"newest.csv", "odd/up.md"}
@@ -283,6 +284,7 @@ def test_a_name_without_a_version_follows_the_newest(saved: Store, tmp_path: Pat
     assert system.cat_file("CMR@1/labels.csv") == TREE["labels.csv"]
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_many_ranges_come_in_the_order_they_were_asked_for(system: ReachFileSystem) -> None:
     paths = ["cmr@v1/labels.csv"] * 9 + ["cmr@v1/none"]
     starts, ends = list(range(10)), [start + 2 for start in range(10)]
@@ -392,6 +394,7 @@ def test_damaged_bytes_are_never_handed_out(kind: str, layout: Layout, tmp_path:
     assert said == {("content_damaged", f"a.bin of {ref} cannot be read")}
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_what_vanished_while_it_was_open_is_named(
     store: Callable[..., Store], tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from datacat.inside.magic import is_text, kind_of
 from datacat.model import Layout
 from datacat.store import Store
 from tests.chunked import added
+from tests.conftest import BACKENDS
 
 MIB = 1 << 20
 NIFTI = (348).to_bytes(4, "little") + bytes(340) + b"n+1\0" + bytes(100)
@@ -79,6 +80,7 @@ def test_the_first_rows_of_a_table(
         assert [row[0] for row in summary.rows] == ["x", "y"]
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_of_parquet_only_what_is_shown_is_read(
     look: Callable[..., preview.Preview], tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_of_parquet_only_what_is_shown_is_read(
     assert 0 < read < len(data) / 4
 
 
+@pytest.mark.parametrize("store_kind", BACKENDS)
 def test_of_a_text_only_the_beginning_is_read(look: Callable[..., preview.Preview]) -> None:
     data = b"".join(b"line %d\n" % n for n in range(2_000_000))
     look("log.txt", data)

@@ -171,7 +171,7 @@ POOL = [
 
 
 @given(data=st.data())
-@searching(8)
+@searching(6)
 def test_any_datasets_against_counting_by_hand(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -301,7 +301,7 @@ PIECES = [bytes([65 + n]) * (100 + 10 * n) for n in range(8)]
 
 
 @given(data=st.data())
-@searching(20)
+@searching(12)
 def test_any_index_against_the_rules(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

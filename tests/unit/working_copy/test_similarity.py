@@ -128,7 +128,7 @@ def files_of(drawn: Drawn) -> Files:
     threshold=0.5,
     trashed=set(),
 )
-@searching(25)
+@searching(14)
 def test_against_the_model(
     tmp_path_factory: pytest.TempPathFactory,
     versions: list[tuple[str, Drawn]],
