@@ -322,10 +322,10 @@ class _Pull:
         paths = [row[0] for row in self._workspace.rows("select path from mine order by path")]
         if not paths:
             return None
-        stamp = self._store.client.now().strftime("%Y%m%d-%H%M%S")
+        backup = destination.new_backup(self._store.client.now().strftime("%Y%m%d-%H%M%S"))
         for path in paths:
-            destination.backup(path, stamp)
-        return str(self._place.root / marker.DIRECTORY / marker.BACKUP / stamp)
+            destination.backup(path, backup)
+        return str(self._place.root / backup)
 
     def _remove(self, destination: Destination) -> None:
         """Take away what was pulled before and is not wanted any more, files before folders."""

@@ -25,7 +25,7 @@ from datacat.model import LinkMode
 from datacat.progress import StopSignal
 from datacat.text import human_bytes, printable
 from datacat.working_copy import copying, marker
-from datacat.working_copy.folders import Folder, Folders
+from datacat.working_copy.folders import Folders
 from datacat.working_copy.new_path import FileStat, NewPath, check, lstat
 from datacat.working_copy.safe_path import FileNames, probe
 from datacat.working_copy.temporary import TemporaryFolder
@@ -211,31 +211,40 @@ class Destination(Closing):
             while above and self._remove_folder(above):
                 above = above.rpartition("/")[0]
 
-    def backup(self, path: str, stamp: str) -> str:
-        """Move what lies at `path` to `.datacat/backup/<stamp>/`; returns its path there.
+    def new_backup(self, stamp: str) -> str:
+        """Make a folder for `backup` that nobody else has; its path: `.datacat/backup/<stamp>`, or
+        `<stamp>-2`, `<stamp>-3`, ... if that is taken."""
+        place = f"{marker.DIRECTORY}/{marker.BACKUP}"
+        with _Errors(self.root, place), self._folders.held(place, create=True) as folder:
+            for number in itertools.count(1):
+                name = stamp if number == 1 else f"{stamp}-{number}"
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder.at(name), dir_fd=folder.descriptor)
+                    break
+        return f"{place}/{name}"
+
+    def backup(self, path: str, backup: str) -> None:
+        """Move what lies at `path` to the same path in the folder `backup`, see `new_backup`.
 
         Folders above that have become empty go.
         """
         above, name = self._folders.split(path)
-        place = f"{marker.DIRECTORY}/{marker.BACKUP}/{stamp}"
-        place = f"{place}/{above}" if above else place
+        place = f"{backup}/{above}" if above else backup
         with (
             _Errors(self.root, path),
             self._folders.held(place, create=True) as target,
             self._folders.held(above, create=False) as source,
         ):
-            final = _free_name(target, name)
             # A rename: no edit is lost, whatever happens meanwhile.
             os.rename(
                 source.at(name),
-                target.at(final),
+                target.at(name),
                 src_dir_fd=source.descriptor,
                 dst_dir_fd=target.descriptor,
             )
         self._folders.forget(path)
         while above and self._remove_folder(above):
             above = above.rpartition("/")[0]
-        return f"{place}/{final}"
 
     def _new(self, path: str, replaces: FileStat | None) -> NewPath:
         return NewPath(
@@ -283,20 +292,6 @@ class Destination(Closing):
             return False
         self._folders.forget(path)
         return True
-
-
-def _free_name(folder: Folder, name: str) -> str:
-    """`name`, or `name.1`, `name.2`, ... if that is taken."""
-    free = name
-    for number in itertools.count(1):
-        try:
-            lstat(folder, free)
-        except FileNotFoundError:
-            break
-        ending = f".{number}"
-        # No file system takes a name of more than 255 bytes.
-        free = name.encode()[: 255 - len(ending)].decode(errors="ignore") + ending
-    return free
 
 
 def _write_rest(descriptor: int, piece: Bytes, written: int) -> None:

@@ -301,19 +301,24 @@ def test_a_folder_that_another_removed_is_made_again(tmp_path: Path) -> None:
 def test_a_backup_moves_local_edits_out_of_the_way(tmp_path: Path) -> None:
     with Destination(tmp_path) as destination:
         destination.write_file("d/e/f", b"mine")
-        assert destination.backup("d/e/f", "now") == ".datacat/backup/now/d/e/f"
-        destination.write_file("d/e/f", b"mine too")
-        assert destination.backup("d/e/f", "now") == ".datacat/backup/now/d/e/f.1"
         destination.symlink("link", "/etc")
-        destination.backup("link", "now")
+        first = destination.new_backup("now")
+        destination.backup("d/e/f", first)
+        destination.backup("link", first)
+        # In the same second: what was a folder is a file now.
+        destination.write_file("d", b"mine too")
+        second = destination.new_backup("now")
+        destination.backup("d", second)
         destination.write_file("d/e/f", b"theirs")
-        destination.backup("d", "later")
+        third = destination.new_backup("now")
+        destination.backup("d", third)
         destination.write_file("d/e/f", b"theirs again")
-    backup = tmp_path / ".datacat" / "backup"
-    assert (backup / "now" / "d" / "e" / "f").read_bytes() == b"mine"
-    assert (backup / "now" / "d" / "e" / "f.1").read_bytes() == b"mine too"
-    assert os.readlink(backup / "now" / "link") == "/etc"
-    assert (backup / "later" / "d" / "e" / "f").read_bytes() == b"theirs"
+    folder = ".datacat/backup/now"
+    assert [first, second, third] == [folder, f"{folder}-2", f"{folder}-3"]
+    assert (tmp_path / first / "d" / "e" / "f").read_bytes() == b"mine"
+    assert os.readlink(tmp_path / first / "link") == "/etc"
+    assert (tmp_path / second / "d").read_bytes() == b"mine too"
+    assert (tmp_path / third / "d" / "e" / "f").read_bytes() == b"theirs"
     assert seen(tmp_path) == {"d/e/f": b"theirs again"}
 
 
@@ -328,7 +333,7 @@ def everything(destination: Destination, container: Path, path: str) -> list[obj
         lambda: destination.make_dir(path),
         lambda: destination.remove(path, expected=FileStat(0, 0, 0, 0)),
         lambda: destination.remove(path, expected=None),
-        lambda: destination.backup(path, "now"),
+        lambda: destination.backup(path, destination.new_backup("now")),
         *(
             lambda mode=mode: destination.place(
                 path, container, size=len(DATA), checksums=checksums(DATA), mode=mode
