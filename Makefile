@@ -9,7 +9,9 @@ VENV      ?= .venv
 VENV_DEMO ?= .venv-demo
 VENV_PEERS ?= .venv-peers
 BENCH_DIR ?= build/bench
-JOBS      ?= auto
+# One more than there are cores: some tests wait, for servers and other processes.
+JOBS      ?= $(shell $(PYTHON) -c 'import os; \
+	print(1 + len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)))')
 ARGS      ?=
 
 # The first Python on the PATH that is new enough. Or say which: make test PYTHON=/path/to/python

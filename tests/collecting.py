@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,13 +88,13 @@ def needless(store: Store) -> set[str]:
     }
 
 
-def assert_is(store: Store, ref: str, tree: Tree, folder: Path) -> None:
-    """A stranger without a cache gets exactly this tree."""
+def assert_are(store: Store, trees: Mapping[str, Tree], folder: Path) -> None:
+    """A stranger without a cache gets exactly these trees, by their references."""
     stranger = folder / "stranger"
     shutil.rmtree(stranger, ignore_errors=True)
     with Store.open(store.url, client=make_client(stranger, "carol")) as carol:
-        carol.pull(ref, dest=stranger / "copy")
-        assert without_times(read_tree(stranger / "copy")) == without_times(tree)
-        (result,) = carol.verify([ref])
-        assert result.ok
+        for ref, tree in trees.items():
+            carol.pull(ref, dest=stranger / ref)
+            assert without_times(read_tree(stranger / ref)) == without_times(tree)
+        assert all(result.ok for result in carol.verify(list(trees)))
     shutil.rmtree(stranger)

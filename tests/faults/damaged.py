@@ -206,7 +206,7 @@ def damages(scene: Scene, kind: str, *, flips: int, cuts: int, seed: int = 0) ->
         found.append(Damage(key, "longer", data + b"\0"))
         zeros = bytes(len(data))
         found.append(Damage(key, "all zeros", zeros))
-        for other in keys:
-            if other != key:
-                found.append(Damage(key, "another one", (scene.store / other).read_bytes()))
+        other = keys[keys.index(key) - 1]
+        if other != key:
+            found.append(Damage(key, "another one", (scene.store / other).read_bytes()))
     return found

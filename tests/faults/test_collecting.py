@@ -13,7 +13,7 @@ import pytest
 
 from datacat.model import Parameters
 from datacat.store import Store
-from tests.collecting import AT_ONCE, assert_is, names, needless
+from tests.collecting import AT_ONCE, assert_are, names, needless
 from tests.conftest import make_client
 from tests.faults.killable import Killable
 from tests.forked import ROOT
@@ -60,18 +60,18 @@ def test_a_gc_that_is_killed(number: int, tmp_path: Path) -> None:
         ended = alice.run(*GC, at_step=step)
         assert ended.killed or ended.code == 0, ended
         total = total or ended.steps
-        assert_is(carol, keep, trees[keep], tmp_path)
+        assert_are(carol, {keep: trees[keep]}, tmp_path)
         if kill % 2:
             # Somebody needs the same content again, before anybody cleans up.
             for name in ("edited", "s0"):
                 (folder / name).write_bytes(trees[going[1]][name].content)
             again = carol.add(folder, name="again", new=True)
             alice.run(*GC, code=0)
-            assert_is(carol, again.version.ref, _read(folder), tmp_path)
+            assert_are(carol, {again.version.ref: _read(folder)}, tmp_path)
             carol.rm(["again"], force=True)
         alice.run(*GC, code=0)
         assert needless(carol) == set()
-        assert_is(carol, keep, trees[keep], tmp_path)
+        assert_are(carol, {keep: trees[keep]}, tmp_path)
         assert [v.ref for v in carol.versions("work")] == [keep]
 
 
@@ -151,10 +151,10 @@ def test_an_add_that_is_stopped_for_a_whole_collection(where: str, tmp_path: Pat
     assert names(carol) == set()
     code, said = adding.go_on()
     assert code == 0, said
-    assert_is(carol, "new@v1", new, tmp_path)
+    assert_are(carol, {"new@v1": new}, tmp_path)
     assert carol.gc(periods=AT_ONCE).kept_versions == 1
     assert needless(carol) == set()
-    assert_is(carol, "new@v1", new, tmp_path)
+    assert_are(carol, {"new@v1": new}, tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here")
@@ -192,8 +192,7 @@ def test_a_gc_that_is_stopped_while_others_go_on(where: str, tmp_path: Path) -> 
     code, said = collecting.go_on()
     assert code == 0, said
     for _ in range(2):
-        for ref, tree in live.items():
-            assert_is(carol, ref, tree, tmp_path)
+        assert_are(carol, live, tmp_path)
         carol.gc(periods=AT_ONCE)
     assert needless(carol) == set()
     assert {version.ref for version in carol._query().every_version()} == set(live)

@@ -1,6 +1,6 @@
 """Stores that were hurt or forged in every way: no traceback, no wrong byte, no hang.
 
-`DATACAT_TEST_EFFORT=278` tries 10,000 of them.
+`DATACAT_TEST_EFFORT=371` tries 10,000 of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.conftest import EFFORT
 from tests.faults.mutations import MUTATIONS
 
 SHARDS = 3
-STORES = max(12, round(12 * EFFORT))
+STORES = max(9, round(9 * EFFORT))
 """Mutated stores of each shard."""
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def test_mutated_stores(
     tmp_path: Path, shard: int, record_property: Callable[[str, object], None]
 ) -> None:
     """Each command gives the truth, or says what is damaged and by which name."""
-    found = reports(tmp_path, shard * 1_000_000, STORES)
+    found = reports(tmp_path, shard * STORES, STORES)
     assert len(found) == STORES
     record_property("mutated stores", len(found))
     wrong = [
@@ -63,5 +63,4 @@ def test_mutated_stores(
 
 def test_every_mutation_is_tried() -> None:
     """With the seeds of the shards, so that none is forgotten."""
-    seeds = (shard * 1_000_000 + n for shard in range(SHARDS) for n in range(STORES))
-    assert {seed % len(MUTATIONS) for seed in seeds} == set(range(len(MUTATIONS)))
+    assert len(MUTATIONS) <= SHARDS * STORES

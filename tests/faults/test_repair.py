@@ -225,7 +225,7 @@ def test_interrupted_at_every_write(scene: Scene, monkeypatch: pytest.MonkeyPatc
         if done:
             break
         count += 1
-        if EFFORT > 1 or allowed % 6 == 1:
+        if EFFORT > 1 or allowed % 9 == 1:
             still = {ref for ref, whole in read_back(scene, scene.client()).items() if whole}
             assert still >= readable
             assert scene.client().repair(sources=[scene.root / "backup"]).lost == ()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from datacat.errors import NotFound
 from datacat.model import Parameters, Periods
 from datacat.store import Store
-from tests.collecting import AT_ONCE, assert_is, needless
+from tests.collecting import AT_ONCE, assert_are, needless
 from tests.conftest import BACKENDS, make_client, make_store, searching
 from tests.trees import Entry, file, write_tree
 
@@ -148,8 +148,7 @@ class History:
         """Every live version is whole; one from the trash is too, once it came back."""
         store = self.people[0]
         assert {v.ref for v in store._query().every_version()} == set(self.model.live)
-        for ref in self.model.live:
-            assert_is(store, ref, self.model.trees[ref], self.folder)
+        assert_are(store, {ref: self.model.trees[ref] for ref in self.model.live}, self.folder)
 
 
 def _noise(chance: random.Random, seed: int) -> Entry:

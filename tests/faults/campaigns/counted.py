@@ -22,7 +22,7 @@ SUITES = {
             "tests/faults/test_hostile_json.py",
         ],
     ),
-    "mutated": ("278", ["tests/faults/test_mutated.py"]),
+    "mutated": ("371", ["tests/faults/test_mutated.py"]),
     "killed": ("40", ["tests/faults/test_kill.py"]),
 }
 """The value of DATACAT_TEST_EFFORT with which each reaches its number, and its files."""

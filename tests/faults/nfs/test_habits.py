@@ -24,7 +24,7 @@ from tests.trees import Tree, content, file, read_tree, write_tree
 
 ROOT = Path(__file__).parents[3]
 WITHOUT = "libfuse or mfusepy is not installed (pip install --group servers)"
-STEPS = 18
+STEPS = 15
 LARGE = 300_000
 
 
@@ -108,7 +108,7 @@ def test_two_clients(tmp_path: Path, failing: float, inodes: bool) -> None:
         for person in people:
             person.close()
     happened = did(mounts[0]), did(mounts[1])
-    assert sum(one.get("lost link", 0) for one in happened) > 5
+    assert sum(one.get("lost link", 0) for one in happened) > 1
     assert sum(one.get("stale", 0) for one in happened) > 0
     assert len(saved) > (STEPS * EFFORT) / (4 if failing else 2) - 2
     assert (failed > 0) == bool(failing)

@@ -22,7 +22,7 @@ from datacat.opened import OpenedStore
 from datacat.sql import Workspace
 from datacat.store import Store
 from datacat.working_copy import save
-from tests.collecting import AT_ONCE, assert_is, names, needless
+from tests.collecting import AT_ONCE, assert_are, names, needless
 from tests.conftest import BACKENDS, make_client, make_store
 from tests.trees import Entry, file, write_tree
 
@@ -63,8 +63,7 @@ class Place:
 
     def check(self, *refs: str) -> None:
         """These versions are whole, for somebody who never saw them."""
-        for ref in refs:
-            assert_is(self.store, ref, self.trees[ref], self.folder)
+        assert_are(self.store, {ref: self.trees[ref] for ref in refs}, self.folder)
 
 
 @pytest.fixture
@@ -219,7 +218,7 @@ def test_an_unfinished_add_is_left_alone_for_a_while(
     assert list((posix.folder / "store" / "tmp").iterdir()) == []
     # What it noted of its uploads is not believed.
     assert posix.store.add(folder, name="cmr").created
-    assert_is(posix.store, "cmr@v1", tree, posix.folder)
+    assert_are(posix.store, {"cmr@v1": tree}, posix.folder)
 
 
 @pytest.mark.parametrize("when", ["before choosing", "before the segment", "before the record"])
