@@ -50,12 +50,14 @@ def noise(number: int, size: int) -> bytes:
 
 
 def tree_of(number: int, *, changed: int | None = None) -> Tree:
-    """A file of each kind: in a pack, kept whole, in chunks. Some differ with `changed`."""
+    """Files of each kind: in a pack, kept whole (two, which are written together), in chunks. Some
+    differ with `changed`."""
     new = number if changed is None else changed
     rows = b"".join(b"%d,%d\n" % (n, n * n % 977) for n in range(4000))
     return {
         "a.txt": file(b"number %d" % new),
         "sub/whole.bin": file(noise(number, 6_000)),
+        "sub/whole-2.bin": file(noise(10**6 + number, 5_000)),
         "sub/rows.csv": file(rows[:20_000] + b"%d\n" % new + rows[20_000:]),
     }
 
