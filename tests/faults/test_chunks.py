@@ -411,8 +411,10 @@ def test_stopped_in_the_middle_of_a_large_file(
         assert max(after.values()) == 1
 
 
-@pytest.mark.parametrize("how", ["grows", "shrinks", "is written anew"])
-@pytest.mark.parametrize("times", [1, 2, 99])
+@pytest.mark.parametrize(
+    ("how", "times"),
+    [("grows", 1), ("shrinks", 2), ("is written anew", 2), ("grows", 99), ("shrinks", 99)],
+)
 def test_a_file_changes_while_it_is_cut(
     scene: Scene, how: str, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
