@@ -17,9 +17,8 @@ from datacat.transfer.following import LOOK_BYTES, copy_and_look, write_full
 from datacat.transfer.journal import ChunkRow, Journal, whole_row
 from datacat.transfer.reading import unreadable
 
-OPEN_FILES = 256
-"""So many files wait for their turn to be made durable: 1,024 open ones are what many systems allow
-a process."""
+OPEN_FILES = 64
+"""So many files wait for their turn to be made durable: macOS allows a process 256 open ones."""
 
 assert LOOK_BYTES % BLOCK_BYTES == 0  # noqa: S101 - a constant of ours, checked at import
 
